@@ -1,0 +1,104 @@
+// The stochastic graph: one table of operations with regions for time. Nothing is unrolled: a state is
+// carried from step to step, and a step's nodes are templates of their copies in time. Draws, costs,
+// states and terminations are listed beside the graph by the nodes that stand for them.
+//
+// A draw is the node `draw(sample)`: its operand is the sampling map, a function of its arguments and of
+// noise. By value it is the identity; an estimator that holds the draw (score, enumerate) lets no gradient
+// through it. Its log density is a node over the draw node itself and its arguments.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "compiler/graph/graph.h"
+#include "compiler/kernel/program.h"
+
+namespace alea {
+
+enum class SupportKind : uint8_t { undeclared, real, simplex, interval, integers };
+
+struct GraphDraw {
+  std::string name;          // as written: x, th', mean.z
+  std::string distribution;  // normal
+  std::string law;           // normal(mean(obs)[0], exp(log_std))
+  Span span;
+  Phase region{};            // init or step
+  NodeId node;               // the draw node
+  std::vector<NodeId> arguments;  // of the law, as nodes
+  NodeId log_density;        // shape `batch`; null: score is refused
+  SupportKind support{};
+  NodeId support_low, support_high;  // null: infinite, or not an interval
+  bool low_open = false, high_open = false;
+  bool discrete = false;
+  int64_t categories = 0;    // finite support 0..categories-1 (bool: 2); 0: not finite
+  Shape batch;               // leading axes: independent draws
+  std::vector<DrawId> inner; // draws inside the distribution's body, primitive noise left out
+  DrawId owner;
+  std::string estimator;     // by hand; empty: auto
+  std::vector<std::pair<std::string, double>> estimator_arguments;
+  std::string baseline;      // none, loo, running, value; empty: the default
+  NodeId baseline_value;
+  Span estimator_span;
+};
+
+struct GraphState {
+  std::string name;
+  Type type;
+  NodeId leaf;        // state: before the step
+  NodeId final_leaf;  // final_state; null when unused
+  NodeId init;        // in init (or uniform)
+  NodeId next;        // in step (or uniform, init); == leaf when it keeps its value
+  Span span;
+};
+
+struct GraphCost {
+  NodeId value;    // not yet discounted; may be an array: the cost is the sum of its elements
+  Phase region{};  // init (a graph's), step or final
+  Span span;
+};
+
+struct GraphTerminate {
+  NodeId condition;  // scalar bool, in step
+  bool stopped = false;
+  Span span;
+};
+
+struct GraphParam {
+  std::string name;
+  Type type;
+  Span span;
+};
+struct GraphInput {
+  std::string name;
+  Type type;
+  Span span;
+};
+
+struct StochasticGraph {
+  std::string model, policy;
+  bool is_mdp = false;
+  bool maximise = false;
+  int64_t horizon = 0;
+  double discount = 1;
+  Graph graph;
+  Table<ParamId, GraphParam> params;
+  Table<InputId, GraphInput> inputs;
+  Table<StateId, GraphState> states;
+  Table<NoiseId, ProgramNoise> noises;
+  Table<DrawId, GraphDraw> draws;
+  std::vector<GraphCost> costs;
+  std::vector<GraphTerminate> terminates;
+  std::vector<NamedNode> names;
+};
+
+// The phase (uniform, init, step, final) and the rate of each node: a node that depends on no state, no
+// time and no draw of the step is computed in init or, when it varies with no sample, in uniform.
+struct Placement {
+  NodeTable<Phase> phase;
+  NodeTable<Rate> rate;
+};
+Placement place(const StochasticGraph&);
+
+void verify_graph(const StochasticGraph&);
+std::string print(const StochasticGraph&, const SourceMap* = nullptr);  // deterministic; reads back
+
+}  // namespace alea
