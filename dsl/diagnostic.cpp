@@ -37,12 +37,9 @@ std::vector<std::string> printable_columns(std::string_view line) {
     bool whole = length > 0 && byte < 0xF8 && i + length <= line.size();
     for (size_t k = 1; whole && k < length; ++k) whole = (static_cast<unsigned char>(line[i + k]) & 0xC0) == 0x80;
     const bool control = byte < 0x20 || byte == 0x7F || (byte == 0xC2 && whole && static_cast<unsigned char>(line[i + 1]) < 0xA0);
-    if (byte == '\t')
-      columns.emplace_back(" ");
-    else if (!whole || control)
-      columns.emplace_back("\xEF\xBF\xBD");
-    else
-      columns.emplace_back(line.substr(i, length));
+    if (byte == '\t') columns.emplace_back(" ");
+    else if (!whole || control) columns.emplace_back("\xEF\xBF\xBD");
+    else columns.emplace_back(line.substr(i, length));
     i += whole ? length : 1;
     // Column numbers count every byte that does not continue a character: a stray continuation byte has none.
     while (!whole && i < line.size() && (static_cast<unsigned char>(line[i]) & 0xC0) == 0x80) ++i;
@@ -90,10 +87,14 @@ Diagnostic& Diagnostics::report(DiagnosticKind kind, Span span, const std::vecto
 }
 
 std::vector<Diagnostic> Diagnostics::sorted() const {
-  const auto key = [](const Diagnostic& d) { return std::tie(d.span.source.index, d.span.begin, d.span.end, d.kind, d.message, d.hint); };
+  const auto key = [](const Diagnostic& d) {
+    return std::tie(d.span.source.index, d.span.begin, d.span.end, d.kind, d.message, d.hint);
+  };
   std::vector<Diagnostic> result = all_;
   std::stable_sort(result.begin(), result.end(), [&](const Diagnostic& a, const Diagnostic& b) { return key(a) < key(b); });
-  result.erase(std::unique(result.begin(), result.end(), [&](const Diagnostic& a, const Diagnostic& b) { return key(a) == key(b); }), result.end());
+  result.erase(
+      std::unique(result.begin(), result.end(), [&](const Diagnostic& a, const Diagnostic& b) { return key(a) == key(b); }),
+      result.end());
   return result;
 }
 
@@ -129,7 +130,8 @@ std::string render(const Diagnostic& diagnostic, const SourceMap& sources, bool 
   } else {
     text = fmt::format("{} {}\n", level, message);
   }
-  if (!diagnostic.hint.empty()) text += fmt::format("  {} {}\n", paint("1;36", "hint:"), without_control_characters(diagnostic.hint));
+  if (!diagnostic.hint.empty())
+    text += fmt::format("  {} {}\n", paint("1;36", "hint:"), without_control_characters(diagnostic.hint));
   return text;
 }
 
