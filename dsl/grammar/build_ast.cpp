@@ -18,15 +18,15 @@ enum class Place : uint8_t { file, function, loop, module, dist, graph, mdp, pol
 
 const char* words(Place place) {
   switch (place) {
-    case Place::file: return "a file outside all blocks";
-    case Place::function: return "a function's block";
-    case Place::loop: return "a `for` block";
-    case Place::module: return "a module";
-    case Place::dist: return "a distribution";
-    case Place::graph: return "a graph";
-    case Place::mdp: return "an mdp";
-    case Place::policy: return "a policy";
-    case Place::instance: return "an instance";
+    case Place::file: return "at the top of a file";
+    case Place::function: return "in a function's block";
+    case Place::loop: return "in a `for` block";
+    case Place::module: return "in a module";
+    case Place::dist: return "in a distribution";
+    case Place::graph: return "in a graph";
+    case Place::mdp: return "in an mdp";
+    case Place::policy: return "in a policy";
+    case Place::instance: return "in an instance";
   }
   return "";
 }
@@ -549,29 +549,29 @@ class Builder {
   static const char* belongs(NodeKind kind, bool stochastic) {
     switch (kind) {
       case NodeKind::const_:
-      case NodeKind::param: return "a file outside all blocks, a graph, an mdp, a policy or a module";
-      case NodeKind::let: return "a graph, an mdp, a policy, a module or a function's block";
+      case NodeKind::param: return "at the top of a file, or in a graph, an mdp, a policy or a module";
+      case NodeKind::let: return "in a graph, an mdp, a policy, a module or a function's block";
       case NodeKind::definition:
-        return stochastic ? "a graph, an mdp, a policy, a module or a distribution"
-                          : "a graph, an mdp, a policy, a module, a distribution or a function's block";
+        return stochastic ? "in a graph, an mdp, a policy, a module or a distribution"
+                          : "in a graph, an mdp, a policy, a module, a distribution or a function's block";
       case NodeKind::observe_names:
-      case NodeKind::observe_definition: return "an mdp or its policy";
+      case NodeKind::observe_definition: return "in an mdp or its policy";
       case NodeKind::for_:
-      case NodeKind::return_: return "a function's block";
-      case NodeKind::fn: return "a file outside all blocks, a graph, an mdp or a policy";
+      case NodeKind::return_: return "in a function's block";
+      case NodeKind::fn: return "at the top of a file, or in a graph, an mdp or a policy";
       case NodeKind::input:
-      case NodeKind::objective: return "a graph, an mdp or a policy";
+      case NodeKind::objective: return "in a graph, an mdp or a policy";
       case NodeKind::action:
-      case NodeKind::terminate: return "an mdp";
+      case NodeKind::terminate: return "in an mdp";
       case NodeKind::state:
-      case NodeKind::next: return "an mdp or its policy";
+      case NodeKind::next: return "in an mdp or its policy";
       case NodeKind::horizon:
-      case NodeKind::discount: return "an mdp or an instance";
+      case NodeKind::discount: return "in an mdp or an instance";
       case NodeKind::support:
       case NodeKind::logpdf:
-      case NodeKind::sample: return "a distribution";
+      case NodeKind::sample: return "in a distribution";
       case NodeKind::call:
-        return "a module";
+        return "in a module";
         // clang-format off
       case NodeKind::token: case NodeKind::error: case NodeKind::choice: case NodeKind::chain: case NodeKind::operand:
       case NodeKind::parentheses: case NodeKind::list: case NodeKind::index: case NodeKind::subscript: case NodeKind::arguments:
@@ -581,7 +581,7 @@ class Builder {
       case NodeKind::block: case NodeKind::names: case NodeKind::import_: case NodeKind::module: case NodeKind::dist:
       case NodeKind::graph: case NodeKind::mdp: case NodeKind::policy: case NodeKind::instance:
         // clang-format on
-        return "a file outside all blocks";
+        return "at the top of a file";
     }
     return "";
   }

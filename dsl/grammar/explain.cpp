@@ -44,6 +44,16 @@ Iterator open_bracket(const State& state, Iterator where) {
   return where;
 }
 
+// The `if` that lacks something at `where`.
+Iterator open_if(const State& state, Iterator where) {
+  int closed = 0;
+  for (Iterator at = where; at-- != state.lexed.tokens.data();) {
+    if (at->kind == kw_else) ++closed;
+    if (at->kind == kw_if && closed-- == 0) return at;
+  }
+  return where;
+}
+
 // Which words of other languages stand shortly before `where`, on its line.
 bool line_has_word(const State& state, Iterator where, std::string_view word) {
   const Token* base = state.lexed.tokens.data();
@@ -89,12 +99,10 @@ struct Explainer {
       else report(Kind::python_conditional, {}, "write `if c then a else b`");
       return true;
     }
-    if (expects("`then`")) {
-      report(Kind::missing_then, {found(state, token)}, "write `if c then a else b`");
-      return true;
-    }
-    if (expects("`else`")) {
-      report(Kind::missing_else, {found(state, token)}, "write `if c then a else b`");
+    if (expects("`then`") || expects("`else`")) {
+      const Token& keyword = *open_if(state, where);
+      report(expects("`then`") ? Kind::missing_then : Kind::missing_else, keyword, keyword, {found(state, token)},
+             "write `if c then a else b`");
       return true;
     }
     return false;
@@ -141,7 +149,6 @@ struct Explainer {
 
   std::string hint() const {
     const Token& token = *where;
-    const std::string text = spelt(state, token);
     if (expects("an expression") && is_closing(token.kind) && before() == comma) return "remove the comma before it";
     if (expects("`..`")) return "a range is written `low..high`";
     if (expects("`{`") && token.kind == colon) return "a block stands in braces";
@@ -153,23 +160,11 @@ struct Explainer {
     if ((expects("`)`") || expects("`]`")) && (token.kind == name || token.kind == integer || token.kind == real_number))
       return "elements are separated by commas, and a product is written with `*`";
     if (expects("`)`") && token.kind == assign) return "only a plain name can stand before `=` in arguments";
-    if (expects("a type") && token.kind == name) {
-      if (text == "float" || text == "double" || text == "number" || text == "f64") return "write `real`";
-      if (text == "integer" || text == "Int") return "write `int`";
-      if (text == "boolean" || text == "Bool") return "write `bool`";
-    }
-    if (expects("the module's arguments") && !at_start()) {
-      const std::string written = spelt(state, where[-1]);
-      if (written == "float" || written == "double" || written == "number" || written == "f64") return "write `real`";
-      if (written == "integer") return "write `int`";
-      if (written == "boolean") return "write `bool`";
-      const std::string near = nearest(written, {"real", "int", "bool", "cat"});
-      if (!near.empty()) return fmt::format("did you mean `{}`?", near);
-    }
     if (expected == "`=`, `~` or `:`" && !at_start()) {
       const std::string word = spelt(state, where[-1]);
       if (word == "def" || word == "function" || word == "func") return "a function is written `fn f(x) = …`";
       if (word == "var" || word == "val" || word == "set") return "a definition is written `x = …`";
+      if (token.kind == left_bracket) return "a definition names a whole value: `x = [a, b]`";
       if (word == "while") return "only `for i in low..high { … }` repeats, in a function's block";
       const std::string near = nearest(
           word, {"const", "fn",     "return",   "let",     "for",      "param",     "input",  "state",  "observe", "action",
@@ -181,16 +176,34 @@ struct Explainer {
     return {};
   }
 
-  void explain() const {
+  bool explain_types() const {
+    const bool is_type = expects("a type") && where->kind == name;
+    const bool was_type = expects("the module's arguments") && before() == name;
+    if (!is_type && !was_type) return false;
+    const Token& token = is_type ? *where : where[-1];
+    const std::string text = spelt(state, token);
+    std::string near = nearest(text, {"real", "int", "bool", "cat"});
+    if (text == "float" || text == "double" || text == "number" || text == "f64") near = "real";
+    if (text == "integer") near = "int";
+    if (text == "boolean") near = "bool";
+    report(Kind::unknown_type, token, token, {text}, near.empty() ? "" : fmt::format("did you mean `{}`?", near));
+    return true;
+  }
+
+  bool explain() const {
     const Token& token = *where;
-    if (explain_names() || explain_foreign_habits() || explain_brackets()) return;
+    if (explain_names()) return true;
+    if (explain_foreign_habits() || explain_brackets() || explain_types()) return false;
     if (expects("an expression") && token.kind == kw_if && is_operator(before())) {
       report(Kind::if_needs_parentheses, {spelt(state, where[-1])}, "write `(if c then a else b)`");
-      return;
+      return false;
     }
     const bool in_statement = !at_start() && !expects("a statement");
     const std::string after = in_statement ? fmt::format(" after `{}`", spelt(state, where[-1])) : "";
-    report(Kind::unexpected_token, {expected + after, found(state, token)}, hint());
+    // What is missing at a line's end is shown there, not on the line below.
+    const Token& place = in_statement && (token.first_on_line || token.kind == TokenKind::end) ? where[-1] : token;
+    report(Kind::unexpected_token, place, place, {expected + after, found(state, token)}, hint());
+    return false;
   }
 };
 
@@ -220,7 +233,7 @@ std::string quoted(TokenKind kind) {
   return {};
 }
 
-void explain(State& state, Iterator where, const std::string& expected) { Explainer{state, where, expected}.explain(); }
+bool explain(State& state, Iterator where, const std::string& expected) { return Explainer{state, where, expected}.explain(); }
 
 void explain_open_block(State& state, Iterator brace, Iterator where) {
   state.diagnostics.report(DiagnosticKind::unclosed_block, state.lexed.span(*brace, *brace), {found(state, *where)},

@@ -27,28 +27,6 @@ const auto instance_item =
     node(NodeKind::instance)[WordParser(Word::instance, "instance") > name_leaf >
                              called("`of` and the name of what it changes")[WordParser(Word::of, "of")] > name_leaf > body];
 
-bool is_item_word(Iterator at) {
-  switch (at->word) {
-    case Word::import:
-    case Word::module:
-    case Word::dist:
-    case Word::graph:
-    case Word::mdp:
-    case Word::policy:
-    case Word::instance: return !begins_definition(at);
-    case Word::none:
-    case Word::as:
-    case Word::of:
-    case Word::call:
-    case Word::support:
-    case Word::sample:
-    case Word::logpdf:
-    case Word::entropy:
-    case Word::simplex: return false;
-  }
-  return false;
-}
-
 const auto item_def =
     (AheadParser(is_item_word) >> (import_item | module_item | dist_item | graph_item | mdp_item | policy_item | instance_item)) |
     statement;

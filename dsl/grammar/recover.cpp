@@ -10,6 +10,12 @@ using enum TokenKind;
 
 bool is_statement_keyword(TokenKind kind) { return (kind >= kw_const && kind <= kw_terminate && kind != kw_for); }
 
+// After an error a line that begins with an item's word is taken for one, even when it is malformed itself.
+bool resumes_item(Iterator at) {
+  if (!at->first_on_line || !is_item_word(at) || at[1].first_on_line) return false;
+  return at[1].kind == name || at[1].kind == string || at[1].kind == integer || at[1].kind == left_brace;
+}
+
 // Brackets that match within one block: what stands between them begins no statement, even on a line of its own.
 std::vector<bool> find_bracketed(const std::vector<Token>& tokens) {
   std::vector<int> change(tokens.size() + 1, 0);
@@ -64,6 +70,28 @@ bool begins_clause(Iterator at) {
   return false;
 }
 
+bool is_item_word(Iterator at) {
+  switch (at->word) {
+    case Word::import:
+    case Word::module:
+    case Word::dist:
+    case Word::graph:
+    case Word::mdp:
+    case Word::policy:
+    case Word::instance: return !begins_definition(at);
+    case Word::none:
+    case Word::as:
+    case Word::of:
+    case Word::call:
+    case Word::support:
+    case Word::sample:
+    case Word::logpdf:
+    case Word::entropy:
+    case Word::simplex: return false;
+  }
+  return false;
+}
+
 bool begins_item(Iterator at) {
   switch (at->word) {
     case Word::import: return at[1].kind == name || at[1].kind == string;
@@ -89,7 +117,9 @@ bool begins_item(Iterator at) {
 bool begins_statement(Iterator at) {
   if (is_statement_keyword(at->kind)) return true;
   if (!at->first_on_line) return false;
-  return at->kind == kw_for || at->kind == primed_name || begins_definition(at) || begins_clause(at) || begins_item(at);
+  // Two names in a row are in no expression: the first is a misspelt keyword.
+  const bool misspelt = at->kind == name && ((at[1].kind == name && !at[1].first_on_line) || at[1].kind == equal);
+  return at->kind == kw_for || at->kind == primed_name || misspelt || begins_definition(at) || begins_clause(at) || begins_item(at);
 }
 
 x3::error_handler_result ResumeAtStatement::on_error(Iterator& first, Iterator const& last, Expectation const& failure,
@@ -97,16 +127,16 @@ x3::error_handler_result ResumeAtStatement::on_error(Iterator& first, Iterator c
   State& state = x3::get<StateTag>(context);
   const Token* base = state.lexed.tokens.data();
   const auto failed_at = static_cast<uint32_t>(failure.where() - base);
-  explain(state, failure.where(), failure.which());
+  const bool understood = explain(state, failure.where(), failure.which());
   if (state.diagnostics.full()) throw GiveUp{};
   if (state.in_brackets.empty()) state.in_brackets = find_bracketed(state.lexed.tokens);
 
   // Spirit leaves `first` where the failure was, or after it if that token began the statement.
-  const Iterator start = std::max(first, failure.where());
+  const Iterator start = std::max(first, failure.where() + (understood && failure.where() != last ? 1 : 0));
   int braces = 0;
   Iterator at = start;
   for (; at != last; ++at) {
-    if (at->first_on_line && begins_item(at)) break;
+    if (at > failure.where() && resumes_item(at)) break;
     if (at->kind == left_brace) {
       ++braces;
     } else if (at->kind == right_brace) {
