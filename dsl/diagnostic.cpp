@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <numeric>
+#include <tuple>
 
 namespace alea {
 
@@ -47,7 +48,7 @@ std::vector<std::string> printable_columns(std::string_view line) {
   return columns;
 }
 
-std::string without_control_characters(std::string_view text) {
+std::string printable(std::string_view text) {
   std::string result;
   for (const auto& column : printable_columns(text)) result += column;
   return result;
@@ -69,7 +70,26 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
-constexpr size_t widest_line = 160;  // columns of a source line that are shown
+constexpr size_t widest_line = 160;  // characters of a source line that are shown
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
+bool continues_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+
+size_t step_back(std::string_view line, size_t at, size_t characters) {
+  for (; at > 0 && characters > 0; --characters) {
+    --at;
+    while (at > 0 && continues_character(line[at])) --at;
+  }
+  return at;
+}
+
+size_t step_forward(std::string_view line, size_t at, size_t characters) {
+  for (; at < line.size() && characters > 0; --characters) {
+    ++at;
+    while (at < line.size() && continues_character(line[at])) ++at;
+  }
+  return at;
+}
 
 }  // namespace
 
@@ -104,7 +124,7 @@ std::string render(const Diagnostic& diagnostic, const SourceMap& sources, bool 
   };
   const bool is_error = severity(diagnostic.kind) == Severity::error;
   const std::string level = paint(is_error ? "1;31" : "1;35", is_error ? "error:" : "warning:");
-  const std::string message = paint("1", without_control_characters(diagnostic.message));
+  const std::string message = paint("1", printable(diagnostic.message));
   std::string text;
   if (diagnostic.span) {
     const SourceFile& file = sources[diagnostic.span.source];
@@ -112,26 +132,26 @@ std::string render(const Diagnostic& diagnostic, const SourceMap& sources, bool 
     const LineColumn end = file.position(std::max(diagnostic.span.begin, diagnostic.span.end));
     text = fmt::format("{} {} {}\n", paint("1", fmt::format("{}:{}:{}:", file.name(), begin.line, begin.column)), level, message);
 
-    std::string_view line = file.line(begin.line);
-    if (begin.line == 1 && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
-    const auto columns = printable_columns(line);
-    size_t first = std::min<size_t>(begin.column - 1, columns.size());
-    size_t last = end.line == begin.line ? std::min<size_t>(end.column - 1, columns.size()) : columns.size();
-    last = std::max(last, first + 1);
-    // A long line is shown through a window around its place.
-    const size_t from = columns.size() > widest_line && first > widest_line / 2 ? first - widest_line / 2 : 0;
-    const size_t to = std::min(columns.size(), from + widest_line);
-    last = std::min(last, std::max(to, first + 1));
-    std::string shown = from > 0 ? "…" : "";
-    for (size_t i = from; i < to; ++i) shown += columns[i];
-    if (to < columns.size()) shown += "…";
-    const std::string padding(first - from + (from > 0 ? 1 : 0), ' ');
-    text += fmt::format("  {}\n  {}{}\n", shown, padding, paint("1;32", "^" + std::string(last - first - 1, '~')));
+    // The line is seen through a window around its place, so that a line of megabytes costs no more than another.
+    const std::string_view line = file.line(begin.line);
+    const auto line_begin = static_cast<size_t>(line.data() - file.text().data());
+    const size_t at = std::min<size_t>(diagnostic.span.begin - line_begin, line.size());
+    const size_t from = step_back(line, at, widest_line / 2);
+    const size_t to = step_forward(line, from, widest_line);
+    size_t mark_end = end.line == begin.line ? std::min<size_t>(diagnostic.span.end - line_begin, to) : to;
+    mark_end = std::max(mark_end, at);
+    std::string_view before = line.substr(from, at - from);
+    if (from == 0 && begin.line == 1 && before.starts_with(byte_order_mark)) before.remove_prefix(byte_order_mark.size());
+    const std::string_view marked = line.substr(at, mark_end - at), after = line.substr(mark_end, to - mark_end);
+    const size_t padding = printable_columns(before).size() + (from > 0 ? 1 : 0);
+    const size_t width = std::max<size_t>(printable_columns(marked).size(), 1);
+    text += fmt::format("  {}{}{}{}{}\n", from > 0 ? "…" : "", printable(before), printable(marked), printable(after),
+                        to < line.size() ? "…" : "");
+    text += fmt::format("  {}{}\n", std::string(padding, ' '), paint("1;32", "^" + std::string(width - 1, '~')));
   } else {
     text = fmt::format("{} {}\n", level, message);
   }
-  if (!diagnostic.hint.empty())
-    text += fmt::format("  {} {}\n", paint("1;36", "hint:"), without_control_characters(diagnostic.hint));
+  if (!diagnostic.hint.empty()) text += fmt::format("  {} {}\n", paint("1;36", "hint:"), printable(diagnostic.hint));
   return text;
 }
 

@@ -119,7 +119,8 @@ bool begins_statement(Iterator at) {
   if (!at->first_on_line) return false;
   // Two names in a row are in no expression: the first is a misspelt keyword.
   const bool misspelt = at->kind == name && ((at[1].kind == name && !at[1].first_on_line) || at[1].kind == equal);
-  return at->kind == kw_for || at->kind == primed_name || misspelt || begins_definition(at) || begins_clause(at) || begins_item(at);
+  return at->kind == kw_for || at->kind == primed_name || misspelt || begins_definition(at) || begins_clause(at) ||
+         begins_item(at);
 }
 
 x3::error_handler_result ResumeAtStatement::on_error(Iterator& first, Iterator const& last, Expectation const& failure,

@@ -34,8 +34,8 @@ using Expectation = x3::expectation_failure<Iterator>;
 // the token at `where` stood for what was expected, so that it begins nothing else.
 bool explain(State&, Iterator where, const std::string& expected);
 void explain_open_block(State&, Iterator brace, Iterator where);
-bool is_item_word(Iterator);        // `graph`, `mdp`, … where no definition of that name stands
-bool begins_item(Iterator);         // `graph g {`, `mdp m {`, `import std.nn`, …
+bool is_item_word(Iterator);       // `graph`, `mdp`, … where no definition of that name stands
+bool begins_item(Iterator);        // `graph g {`, `mdp m {`, `import std.nn`, …
 bool begins_clause(Iterator);      // a contextual word as a statement's beginning: `sample x`, not `sample = x`
 bool begins_definition(Iterator);  // a name followed by `=`, `~` or `:`
 bool begins_statement(Iterator);   // judged by the tokens alone, as an error leaves nothing else to go by
