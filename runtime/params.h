@@ -1,0 +1,24 @@
+// The values of a model's params. In: the params' names and types, initial values, and what the user gave by name, as
+// text (`theta=0.5`, `theta=[1, 2, 3]`) or as arrays of an .npz file. Out: one flat row-major array a param, of exactly
+// its size and finite. What does not fit is a UsageError that names the param.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "compiler/graph/stochastic_graph.h"
+#include "runtime/npy.h"
+
+namespace alea {
+
+using ParamValues = Table<ParamId, std::vector<double>>;
+
+ParamValues zero_params(const Table<ParamId, GraphParam>&);
+
+// `text` is NAME=VALUE; a number is copied to every element, a list has the param's shape (or is flat). A name with a
+// trailing `.*` means every param of the group.
+void set_param(const Table<ParamId, GraphParam>&, const std::string& text, ParamValues&);
+// Every array must name a param; params without an array keep their values.
+void set_params(const Table<ParamId, GraphParam>&, const NamedArrays&, ParamValues&);
+NamedArrays named_arrays(const Table<ParamId, GraphParam>&, const ParamValues&);
+
+}  // namespace alea

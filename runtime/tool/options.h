@@ -1,0 +1,54 @@
+// What the command line said. In: its words. Out: the command and one struct of its settings, each in range; a UsageError
+// or a text to print (--help, --version) otherwise.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dsl/check.h"
+
+namespace alea {
+
+enum class Command : uint8_t { check, format, explain, compile, run, grad, verify, bench };
+
+struct ToolOptions {
+  Command command{};
+  std::vector<std::string> files;  // one, but for fmt
+  bool json = false, quiet = false;
+
+  // which model, and its constants
+  CheckOptions check;
+  std::vector<std::string> estimators;  // node=name
+
+  // how it is run
+  std::vector<std::string> params, data;  // name=value, input=FILE
+  std::string params_file;
+  uint64_t seed = 0;
+  int64_t samples = 10'000;
+  int threads = 0;  // 0: all
+  bool single_precision = false, interpret = false;
+  std::string trace;  // run: where the trajectories go
+
+  // fmt
+  bool only_check_format = false;
+
+  // compile
+  std::string emit, output;
+
+  // to look inside: every command that compiles
+  std::string dump_folder, stop_after;
+  std::vector<std::string> passes_off;
+  bool time_stages = false;
+};
+
+struct ParsedOptions {
+  std::optional<ToolOptions> options;
+  std::string text;  // --help, --version: printed instead
+};
+ParsedOptions parse_options(int argc, const char* const* argv);
+
+// 100000, 1e5 or 100_000: a whole number in the given range, or a UsageError that names the option.
+int64_t parse_count(const std::string& option, const std::string& text, int64_t low, int64_t high);
+
+}  // namespace alea
