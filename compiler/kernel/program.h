@@ -133,11 +133,21 @@ struct Program {
 };
 
 // The nodes of each phase that something needs, in an order that computes operands first. Leaves included.
+// All entries of the tables count as needed; nodes that are only named do where asked for, or where the
+// program has no objective (the program of initial params).
 struct PhaseOrder {
   std::array<std::vector<NodeId>, phase_count> nodes;
 };
-PhaseOrder order_phases(const Program&);
+PhaseOrder order_phases(const Program&, bool with_names = false);
+// What order_phases starts from.
+std::vector<NodeId> program_roots(const Program&, bool with_names = false);
 
+std::string_view text(Phase);  // step_backward
+// Whether a node of phase `reader` may read one of phase `read`.
+bool can_read(Phase reader, Phase read);
+
+// The first of the rules above that does not hold, in words; empty when all do.
+std::string program_error(const Program&);
 // Internal error, with the program's text, when one of the rules above does not hold.
 void verify_program(const Program&);
 

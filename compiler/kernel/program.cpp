@@ -1,0 +1,81 @@
+// Which nodes of a program each phase computes: what the program's tables ask for, and what that reads.
+#include "compiler/kernel/program.h"
+
+namespace alea {
+
+std::string_view text(Phase phase) {
+  switch (phase) {
+    case Phase::uniform: return "uniform";
+    case Phase::init: return "init";
+    case Phase::step: return "step";
+    case Phase::final: return "final";
+    case Phase::final_backward: return "final_backward";
+    case Phase::step_backward: return "step_backward";
+    case Phase::init_backward: return "init_backward";
+    case Phase::finish: return "finish";
+  }
+  return {};
+}
+
+bool can_read(Phase reader, Phase read) {
+  if (reader == read || read == Phase::uniform) return true;
+  switch (reader) {
+    case Phase::uniform: return false;
+    case Phase::init: return false;
+    case Phase::step:
+    case Phase::final: return read == Phase::init;
+    case Phase::final_backward:
+    case Phase::init_backward: return read == Phase::init || read == Phase::final;
+    case Phase::step_backward: return read == Phase::init || read == Phase::final || read == Phase::step;
+    case Phase::finish: return read == Phase::init;
+  }
+  return false;
+}
+
+std::vector<NodeId> program_roots(const Program& program, bool with_names) {
+  std::vector<NodeId> roots;
+  const auto need = [&](NodeId node) {
+    if (node) roots.push_back(node);
+  };
+  need(program.objective_init);
+  need(program.objective_step);
+  need(program.objective_final);
+  if (with_names || roots.empty())
+    for (const NamedNode& named : program.names) need(named.node);
+  for (const ProgramState& state : program.states) {
+    need(state.init);
+    need(state.next);
+  }
+  if (!program.has_gradient) return roots;
+  for (const ProgramParam& param : program.params) need(param.gradient);
+  for (const ProgramAdvantage& advantage : program.advantages) {
+    need(advantage.own);
+    need(advantage.later);
+    need(advantage.later_final);
+    need(advantage.value_baseline);
+  }
+  for (const AdjointCarry& carry : program.carries) {
+    need(carry.final_value);
+    need(carry.step_value);
+  }
+  for (const Accumulator& accumulator : program.accumulators)
+    for (const Contribution& contribution : accumulator.contributions) {
+      need(contribution.value);
+      need(contribution.index);
+    }
+  return roots;
+}
+
+PhaseOrder order_phases(const Program& program, bool with_names) {
+  NodeTable<bool> needed(program.graph.size(), false);
+  for (const NodeId root : program_roots(program, with_names)) needed[root] = true;
+  for (auto index = static_cast<uint32_t>(program.graph.size()); index-- > 0;)
+    if (needed[NodeId{index}])
+      for (const NodeId input : program.graph.inputs(NodeId{index})) needed[input] = true;
+  PhaseOrder order;
+  for (uint32_t index = 0; index < program.graph.size(); ++index)
+    if (needed[NodeId{index}]) order.nodes[static_cast<size_t>(program.phase[NodeId{index}])].push_back(NodeId{index});
+  return order;
+}
+
+}  // namespace alea
