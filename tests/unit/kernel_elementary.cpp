@@ -1,0 +1,304 @@
+// Every elementary function against MPFR at 200 bits: random arguments over its whole domain, and edges. The largest
+// error in units of the last place is printed and bounded.
+#include <mpfr.h>
+
+#include <array>
+#include <bit>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "compiler/kernel/elementary.h"
+
+namespace {
+
+using namespace alea;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr int samples = 10000;
+
+struct Number {
+  Number() { mpfr_init2(value, 200); }
+  ~Number() { mpfr_clear(value); }
+  Number(const Number&) = delete;
+  Number& operator=(const Number&) = delete;
+  mpfr_t value;
+};
+
+using Exact = std::function<void(mpfr_t result, const mpfr_t x, const mpfr_t y)>;
+
+// |value - exact| in units of the last place of the exact result as a T.
+template <class T>
+double ulp_error(T value, const mpfr_t exact) {
+  using Limits = std::numeric_limits<T>;
+  const double rounded =
+      std::is_same_v<T, double> ? mpfr_get_d(exact, MPFR_RNDN) : static_cast<double>(mpfr_get_flt(exact, MPFR_RNDN));
+  if (std::isnan(rounded)) return std::isnan(value) ? 0 : infinity;
+  if (std::isinf(rounded)) return static_cast<double>(value) == rounded || std::fabs(value) == Limits::max() ? 0 : infinity;
+  if (std::isnan(value)) return infinity;
+  if (std::isinf(value)) return std::fabs(rounded) >= static_cast<double>(Limits::max()) ? 1 : infinity;
+  int exponent = std::is_same_v<T, double> ? -1074 : -149;
+  if (rounded != 0) exponent = std::max(exponent, std::ilogb(rounded) - (Limits::digits - 1));
+  Number error;
+  mpfr_set_d(error.value, static_cast<double>(value), MPFR_RNDN);
+  mpfr_sub(error.value, error.value, exact, MPFR_RNDN);
+  mpfr_mul_2si(error.value, error.value, -exponent, MPFR_RNDN);
+  return std::fabs(mpfr_get_d(error.value, MPFR_RNDN));
+}
+
+struct Range {
+  double low, high;
+  bool logarithmic = false;  // both signs of low: ± e^uniform
+};
+
+struct Worst {
+  double error = 0, x = 0, y = 0;
+};
+
+template <class T>
+void check(Worst& worst, Op op, int arity, const Exact& exact, double x, double y) {
+  const T tx = static_cast<T>(x), ty = static_cast<T>(y);
+  const T value = arity == 1 ? elementary::apply(op, tx) : elementary::apply(op, tx, ty);
+  Number mx, my, result;
+  mpfr_set_d(mx.value, static_cast<double>(tx), MPFR_RNDN);
+  mpfr_set_d(my.value, static_cast<double>(ty), MPFR_RNDN);
+  exact(result.value, mx.value, my.value);
+  const double error = ulp_error(value, result.value);
+  if (!(error <= worst.error)) worst = {error, static_cast<double>(tx), static_cast<double>(ty)};
+}
+
+double draw(const Range& range, std::mt19937_64& random) {
+  const double u = std::uniform_real_distribution<double>(0, 1)(random);
+  if (!range.logarithmic) return range.low + u * (range.high - range.low);
+  const double magnitude = std::exp(std::log(std::fabs(range.low)) + u * (std::log(range.high) - std::log(std::fabs(range.low))));
+  return range.low < 0 && (random() & 1) != 0 ? -magnitude : magnitude;
+}
+
+template <class T>
+Worst worst_of(Op op, const Exact& exact, const std::vector<Range>& ranges, const std::vector<double>& edges, int count) {
+  std::mt19937_64 random(17);
+  Worst worst;
+  for (const Range& range : ranges)
+    for (int i = 0; i < count; ++i) check<T>(worst, op, 1, exact, draw(range, random), 0);
+  for (const double x : edges) check<T>(worst, op, 1, exact, x, 0);
+  return worst;
+}
+
+struct Case {
+  Op op;
+  Exact exact;
+  std::vector<Range> ranges;
+  int count = samples;
+};
+
+Exact unary(int (*function)(mpfr_t, const mpfr_t, mpfr_rnd_t)) {
+  return [function](mpfr_t result, const mpfr_t x, const mpfr_t) { function(result, x, MPFR_RNDN); };
+}
+
+void exact_sigmoid(mpfr_t result, const mpfr_t x, const mpfr_t) {
+  Number z;
+  mpfr_neg(z.value, x, MPFR_RNDN);
+  mpfr_exp(z.value, z.value, MPFR_RNDN);
+  mpfr_add_ui(z.value, z.value, 1, MPFR_RNDN);
+  mpfr_ui_div(result, 1, z.value, MPFR_RNDN);
+}
+void exact_softplus(mpfr_t result, const mpfr_t x, const mpfr_t) {
+  Number z;
+  if (mpfr_cmp_ui(x, 1000) > 0) {
+    mpfr_set(result, x, MPFR_RNDN);
+    return;
+  }
+  mpfr_exp(z.value, x, MPFR_RNDN);
+  mpfr_log1p(result, z.value, MPFR_RNDN);
+}
+void normal_cdf(mpfr_t result, const mpfr_t x) {
+  Number z;
+  mpfr_set_ui(z.value, 2, MPFR_RNDN);
+  mpfr_sqrt(z.value, z.value, MPFR_RNDN);
+  mpfr_div(z.value, x, z.value, MPFR_RNDN);
+  mpfr_neg(z.value, z.value, MPFR_RNDN);
+  mpfr_erfc(z.value, z.value, MPFR_RNDN);
+  mpfr_div_2ui(result, z.value, 1, MPFR_RNDN);
+}
+void exact_log_normal_cdf(mpfr_t result, const mpfr_t x, const mpfr_t) {
+  Number z, upper;
+  if (mpfr_cmp_si(x, -10000) < 0) {  // erfc leaves MPFR's range: -x²/2 - log(-x √(2 pi)), the rest is below 1/x²
+    mpfr_const_pi(upper.value, MPFR_RNDN);
+    mpfr_mul_2ui(upper.value, upper.value, 1, MPFR_RNDN);
+    mpfr_sqrt(upper.value, upper.value, MPFR_RNDN);
+    mpfr_mul(upper.value, upper.value, x, MPFR_RNDN);
+    mpfr_neg(upper.value, upper.value, MPFR_RNDN);
+    mpfr_log(upper.value, upper.value, MPFR_RNDN);
+    mpfr_sqr(z.value, x, MPFR_RNDN);
+    mpfr_div_2ui(z.value, z.value, 1, MPFR_RNDN);
+    mpfr_add(result, z.value, upper.value, MPFR_RNDN);
+    mpfr_neg(result, result, MPFR_RNDN);
+  } else if (mpfr_sgn(x) > 0) {
+    mpfr_neg(z.value, x, MPFR_RNDN);
+    normal_cdf(upper.value, z.value);
+    mpfr_neg(upper.value, upper.value, MPFR_RNDN);
+    mpfr_log1p(result, upper.value, MPFR_RNDN);
+  } else {
+    normal_cdf(upper.value, x);
+    mpfr_log(result, upper.value, MPFR_RNDN);
+  }
+}
+// Newton's method from the value under test would be circular: from bisection instead, to 100 bits.
+void exact_normal_quantile(mpfr_t result, const mpfr_t p, const mpfr_t) {
+  if (mpfr_nan_p(p) || mpfr_sgn(p) <= 0 || mpfr_cmp_ui(p, 1) >= 0) {
+    if (mpfr_zero_p(p)) mpfr_set_inf(result, -1);
+    else if (!mpfr_nan_p(p) && mpfr_cmp_ui(p, 1) == 0) mpfr_set_inf(result, 1);
+    else mpfr_set_nan(result);
+    return;
+  }
+  if (mpfr_cmp_d(p, 0.5) == 0) {
+    mpfr_set_zero(result, 1);
+    return;
+  }
+  Number low, high, middle, value;
+  mpfr_set_si(low.value, -39, MPFR_RNDN);
+  mpfr_set_si(high.value, 39, MPFR_RNDN);
+  for (int i = 0; i < 110; ++i) {
+    mpfr_add(middle.value, low.value, high.value, MPFR_RNDN);
+    mpfr_div_2ui(middle.value, middle.value, 1, MPFR_RNDN);
+    normal_cdf(value.value, middle.value);
+    mpfr_set(mpfr_cmp(value.value, p) < 0 ? low.value : high.value, middle.value, MPFR_RNDN);
+  }
+  mpfr_set(result, low.value, MPFR_RNDN);
+}
+void exact_wrap(mpfr_t result, const mpfr_t x, const mpfr_t) {
+  Number wide, turn, k;
+  for (mpfr_ptr each : {wide.value, turn.value, k.value}) mpfr_set_prec(each, 1400);
+  mpfr_const_pi(turn.value, MPFR_RNDN);
+  mpfr_mul_2ui(turn.value, turn.value, 1, MPFR_RNDN);
+  mpfr_div(k.value, x, turn.value, MPFR_RNDN);
+  mpfr_round(k.value, k.value);
+  mpfr_mul(k.value, k.value, turn.value, MPFR_RNDN);
+  mpfr_sub(wide.value, x, k.value, MPFR_RNDN);
+  mpfr_set(result, wide.value, MPFR_RNDN);
+}
+
+const std::vector<double> edges = {0.0,    -0.0,    5e-324, -5e-324,  1e-310,    -1e-310,     2.2250738585072014e-308,
+                                   1e-45,  1.2e-38, 1e-40,  1e-20,    -1e-20,    0.5,         -0.5,
+                                   1.0,    -1.0,    2.0,    -2.0,     709.78,    709.79,      710.4,
+                                   710.48, -708.4,  -745.1, -745.2,   -746.0,    88.7,        88.8,
+                                   89.4,   -87.5,   -103.9, -104.1,   1e300,     -1e300,      1.79e308,
+                                   3.4e38, -3.4e38, 1e30,   infinity, -infinity, std::nan("")};
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all = {
+      {Op::exp, unary(mpfr_exp), {{-750, 715}, {-110, 90}, {-1, 1}, {-1e-20, 1, true}}},
+      {Op::expm1, unary(mpfr_expm1), {{-750, 715}, {-40, 90}, {-1, 1}, {-1e-20, 1, true}}},
+      {Op::log, unary(mpfr_log), {{1e-320, 1e308, true}, {1e-44, 1e38, true}, {0.5, 2}, {0.99, 1.01}}},
+      {Op::log1p, unary(mpfr_log1p), {{-1, 1}, {1e-300, 1e308, true}, {-1e-20, 0.9, true}, {-1e-3, 1e-3}}},
+      {Op::sin, unary(mpfr_sin), {{-10, 10}, {-1e5, 1e5}, {-1e-20, 1e308, true}, {1e10, 1e38, true}, {-1e14, 1e14}}},
+      {Op::cos, unary(mpfr_cos), {{-10, 10}, {-1e5, 1e5}, {-1e-20, 1e308, true}, {1e10, 1e38, true}, {-1e14, 1e14}}},
+      {Op::tan, unary(mpfr_tan), {{-10, 10}, {-1e5, 1e5}, {-1e-20, 1e308, true}, {1e10, 1e38, true}}},
+      {Op::asin, unary(mpfr_asin), {{-1, 1}, {-1e-20, 1, true}, {0.999, 1}}},
+      {Op::acos, unary(mpfr_acos), {{-1, 1}, {-1e-20, 1, true}, {0.999, 1}}},
+      {Op::atan, unary(mpfr_atan), {{-3, 3}, {-1e-300, 1e300, true}, {-1e-20, 1e20, true}}},
+      {Op::sinh, unary(mpfr_sinh), {{-711, 711}, {-90, 90}, {-2, 2}, {-1e-20, 1, true}}},
+      {Op::cosh, unary(mpfr_cosh), {{-711, 711}, {-90, 90}, {-2, 2}}},
+      {Op::tanh, unary(mpfr_tanh), {{-25, 25}, {-1, 1}, {-1e-20, 1, true}}},
+      {Op::sigmoid, exact_sigmoid, {{-750, 750}, {-100, 100}, {-5, 5}}},
+      {Op::softplus, exact_softplus, {{-750, 750}, {-100, 100}, {-5, 5}}},
+      {Op::erf, unary(mpfr_erf), {{-6, 6}, {-1, 1}, {-1e-20, 1, true}}},
+      {Op::erfc, unary(mpfr_erfc), {{-6, 28}, {-1, 1}, {0, 11}}},
+      {Op::log_normal_cdf, exact_log_normal_cdf, {{-40, 40}, {-2, 2}, {-10, 10}}},
+      {Op::wrap, exact_wrap, {{-10, 10}, {-1e5, 1e5}, {-1e-20, 1e150, true}}},
+      {Op::sqrt, unary(mpfr_sqrt), {{0, 100}}},
+      {Op::normal_quantile, exact_normal_quantile, {{0, 1}, {1e-320, 1, true}, {0.49, 0.51}}, 400},
+  };
+  return all;
+}
+
+template <class T>
+void compare(const char* precision) {
+  for (const Case& test : cases()) {
+    const Worst worst = worst_of<T>(test.op, test.exact, test.ranges, edges, test.count);
+    std::printf("%-16s %s %6.2f ULP at %.17g\n", std::string(text(test.op)).c_str(), precision, worst.error, worst.x);
+    INFO(text(test.op) << " " << precision << " at " << worst.x << ": " << worst.error << " ULP");
+    CHECK(worst.error <= 4);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("elementary functions are within 4 ULP of the exact value in double precision") { compare<double>("f64"); }
+TEST_CASE("elementary functions are within 4 ULP of the exact value in single precision") { compare<float>("f32"); }
+
+TEST_CASE("functions of two arguments are within 4 ULP") {
+  struct Binary {
+    Op op;
+    int (*function)(mpfr_t, const mpfr_t, const mpfr_t, mpfr_rnd_t);
+    std::vector<std::array<Range, 2>> ranges;
+  };
+  const std::vector<Binary> binaries = {{Op::pow,
+                                         mpfr_pow,
+                                         {{{{0, 10}, {-10, 10}}},
+                                          {{{0.9, 1.1}, {-5000, 5000}}},
+                                          {{{1e-310, 1e308, true}, {-3, 3}}},
+                                          {{{1e-44, 1e38, true}, {-3, 3}}}}},
+                                        {Op::atan2,
+                                         mpfr_atan2,
+                                         {{{{-2, 2}, {-2, 2}}},
+                                          {{{-1e-300, 1e300, true}, {-1e-300, 1e300, true}}},
+                                          {{{-1e-30, 1e30, true}, {-1e-30, 1e30, true}}}}}};
+  std::vector<double> both = edges;
+  both.insert(both.end(), {3.0, -3.0, 4.0, 2.5, -2.5, 1.0000001, 0.99999994, 1e16});
+  for (const Binary& test : binaries) {
+    const Exact exact = [&](mpfr_t result, const mpfr_t x, const mpfr_t y) { test.function(result, x, y, MPFR_RNDN); };
+    Worst wide, narrow;
+    std::mt19937_64 random(3);
+    for (const auto& range : test.ranges)
+      for (int i = 0; i < 4 * samples; ++i) {
+        const double x = draw(range[0], random), y = draw(range[1], random);
+        check<double>(wide, test.op, 2, exact, x, y);
+        check<float>(narrow, test.op, 2, exact, x, y);
+      }
+    for (const double x : both)
+      for (const double y : both) {
+        check<double>(wide, test.op, 2, exact, x, y);
+        check<float>(narrow, test.op, 2, exact, x, y);
+      }
+    std::printf("%-16s f64 %6.2f ULP at (%.17g, %.17g), f32 %6.2f at (%.9g, %.9g)\n", std::string(text(test.op)).c_str(),
+                wide.error, wide.x, wide.y, narrow.error, narrow.x, narrow.y);
+    INFO(text(test.op));
+    CHECK(wide.error <= 4);
+    CHECK(narrow.error <= 4);
+  }
+}
+
+TEST_CASE("comparisons, rounding and selections follow op.def") {
+  const double nan = std::nan("");
+  const auto bits = [](double x) { return std::bit_cast<uint64_t>(x); };
+  CHECK(bits(elementary::apply(Op::max, 0.0, -0.0)) == bits(0.0));
+  CHECK(bits(elementary::apply(Op::max, -0.0, 0.0)) == bits(-0.0));
+  CHECK(std::isnan(elementary::apply(Op::max, 1.0, nan)));
+  CHECK(std::isnan(elementary::apply(Op::min, nan, 1.0)));
+  CHECK(elementary::apply(Op::max, 2.0, 3.0) == 3);
+  CHECK(elementary::apply(Op::min, 2.0, 3.0) == 2);
+  CHECK(elementary::apply(Op::round, 2.5) == 2);
+  CHECK(elementary::apply(Op::round, -3.5) == -4);
+  CHECK(elementary::apply(Op::truncate, -2.7) == -2);
+  CHECK(elementary::apply(Op::ceil, -2.7) == -2);
+  CHECK(elementary::apply(Op::ceil, 2.1) == 3);
+  CHECK(elementary::apply(Op::sign, -0.5) == -1);
+  CHECK(elementary::apply(Op::sign, 0.0) == 0);
+  CHECK(elementary::apply(Op::floor_divide, -7.0, 2.0) == -4);
+  CHECK(elementary::apply(Op::modulo, -7.0, 3.0) == 2);
+  CHECK(elementary::apply(Op::modulo, 7.5, -2.0) == -0.5);
+  CHECK(elementary::apply(Op::less, nan, 1.0) == 0);
+  CHECK(elementary::apply(Op::not_equal, nan, nan) == 1);
+  const double chosen[3] = {1, 5, nan};
+  CHECK(elementary::apply(Op::select, chosen) == 5);
+  const double pi = 3.141592653589793;
+  CHECK(elementary::apply(Op::wrap, pi) == -pi);
+  CHECK(elementary::apply(Op::wrap, -pi) == -pi);
+  CHECK(elementary::apply(Op::wrap, 2.0) == 2.0);
+  CHECK(elementary::apply(Op::wrap, 4.0) == Approx(4.0 - 2 * pi));
+}
