@@ -1,6 +1,10 @@
 // The builder of `lanes` numbers side by side in a GCC vector (see elementary_builder.h). Internal to each file that
 // includes it, because files are compiled for different processors: nothing of it may be shared by the linker.
 #pragma once
+#if defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+#endif
+
 #include <cmath>
 #include <type_traits>
 
@@ -10,6 +14,21 @@
 namespace alea::elementary {
 
 namespace {
+
+// The operations that GCC's vectors lack: by an instruction for the whole vector where the processor compiled for has
+// one, else one lane after another.
+#if defined(__AVX512F__)
+#define ALEA_NATIVE_512(type, count, expression) \
+  if constexpr (std::is_same_v<T, type> && lanes == count) return (Value)(expression);
+#else
+#define ALEA_NATIVE_512(type, count, expression)
+#endif
+#if defined(__AVX2__) && defined(__FMA__)
+#define ALEA_NATIVE_256(type, count, expression) \
+  if constexpr (std::is_same_v<T, type> && lanes == count) return (Value)(expression);
+#else
+#define ALEA_NATIVE_256(type, count, expression)
+#endif
 
 template <class T, int lanes>
 struct VectorBuilder {
@@ -26,26 +45,38 @@ struct VectorBuilder {
   Value mul(Value a, Value b) { return a * b; }
   Value div(Value a, Value b) { return a / b; }
   Value fma(Value a, Value b, Value c) {
-    Value result;
-    for (int i = 0; i < lanes; ++i) result[i] = std::fma(a[i], b[i], c[i]);
-    return result;
+    ALEA_NATIVE_512(double, 8, _mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c))
+    ALEA_NATIVE_512(float, 16, _mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c))
+    ALEA_NATIVE_256(double, 4, _mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c))
+    ALEA_NATIVE_256(float, 8, _mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c))
+    for (int i = 0; i < lanes; ++i) a[i] = std::fma(a[i], b[i], c[i]);
+    return a;
   }
   Value neg(Value a) { return -a; }
   Value abs(Value a) { return value(bits(a) & (static_cast<Word>(~Word{0}) >> 1)); }
   Value sqrt(Value a) {
-    Value result;
-    for (int i = 0; i < lanes; ++i) result[i] = std::sqrt(a[i]);
-    return result;
+    ALEA_NATIVE_512(double, 8, _mm512_sqrt_pd((__m512d)a))
+    ALEA_NATIVE_512(float, 16, _mm512_sqrt_ps((__m512)a))
+    ALEA_NATIVE_256(double, 4, _mm256_sqrt_pd((__m256d)a))
+    ALEA_NATIVE_256(float, 8, _mm256_sqrt_ps((__m256)a))
+    for (int i = 0; i < lanes; ++i) a[i] = std::sqrt(a[i]);
+    return a;
   }
   Value floor(Value a) {
-    Value result;
-    for (int i = 0; i < lanes; ++i) result[i] = std::floor(a[i]);
-    return result;
+    ALEA_NATIVE_512(double, 8, _mm512_roundscale_pd((__m512d)a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC))
+    ALEA_NATIVE_512(float, 16, _mm512_roundscale_ps((__m512)a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC))
+    ALEA_NATIVE_256(double, 4, _mm256_round_pd((__m256d)a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC))
+    ALEA_NATIVE_256(float, 8, _mm256_round_ps((__m256)a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC))
+    for (int i = 0; i < lanes; ++i) a[i] = std::floor(a[i]);
+    return a;
   }
   Value round_even(Value a) {
-    Value result;
-    for (int i = 0; i < lanes; ++i) result[i] = std::nearbyint(a[i]);
-    return result;
+    ALEA_NATIVE_512(double, 8, _mm512_roundscale_pd((__m512d)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+    ALEA_NATIVE_512(float, 16, _mm512_roundscale_ps((__m512)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+    ALEA_NATIVE_256(double, 4, _mm256_round_pd((__m256d)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+    ALEA_NATIVE_256(float, 8, _mm256_round_ps((__m256)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+    for (int i = 0; i < lanes; ++i) a[i] = std::nearbyint(a[i]);
+    return a;
   }
   Mask less(Value a, Value b) { return a < b; }
   Mask less_equal(Value a, Value b) { return a <= b; }
@@ -74,6 +105,9 @@ struct VectorBuilder {
     return usual;
   }
 };
+
+#undef ALEA_NATIVE_512
+#undef ALEA_NATIVE_256
 
 }  // namespace
 

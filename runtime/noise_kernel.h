@@ -1,0 +1,152 @@
+// Blocks of uniform and normal draws with vectors of `vector_bytes`. Included by one file per processor; everything
+// is internal to it. In: as NoiseFill in compiler/codegen/abi.h. Out: the draws of compiler/kernel/philox.h.
+//
+// Philox runs in 64-bit lanes, one counter a lane, its words in the low halves; the high halves hold rubbish, which
+// neither the multiplication nor the last step reads. Several counters' chains are interleaved round by round.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#include "compiler/kernel/elementary_vector.h"
+#include "compiler/kernel/philox.h"
+
+namespace alea {
+
+namespace {
+
+template <int vector_bytes>
+struct NoiseBlocks {
+  using Words [[gnu::vector_size(vector_bytes)]] = uint64_t;
+  static constexpr int word_lanes = vector_bytes / 8;
+
+  static Words multiply_low(Words a, uint32_t by) {
+#if defined(__AVX512F__)
+    if constexpr (vector_bytes == 64) return (Words)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi64(by));
+#endif
+#if defined(__AVX2__)
+    if constexpr (vector_bytes == 32) return (Words)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x(by));
+#endif
+    return (a & 0xffffffff) * by;
+  }
+
+  template <int chains>
+  struct Counters {
+    Words c[4][chains];
+  };
+
+  template <int chains>
+  [[gnu::always_inline]] static void philox_rounds_of(Counters<chains>& counters, uint64_t key) {
+    auto k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
+    auto& c = counters.c;
+#pragma GCC unroll 10
+    for (int round = 0; round < philox_rounds; ++round) {
+#pragma GCC unroll 8
+      for (int i = 0; i < chains; ++i) {
+        const Words p0 = multiply_low(c[0][i], philox_multiplier[0]), p1 = multiply_low(c[2][i], philox_multiplier[1]);
+        c[0][i] = (p1 >> 32) ^ c[1][i] ^ uint64_t { k0 };
+        c[1][i] = p1;
+        c[2][i] = (p0 >> 32) ^ c[3][i] ^ uint64_t { k1 };
+        c[3][i] = p0;
+      }
+      k0 += philox_weyl[0];
+      k1 += philox_weyl[1];
+    }
+  }
+
+  // The counters of the samples first + stride k for lane k.
+  static Words sample_words(uint64_t first, int stride) {
+    uint64_t lanes[word_lanes];
+    for (int k = 0; k < word_lanes; ++k) lanes[k] = (first & 0xffffffff) + static_cast<uint64_t>(k * stride);
+    Words words;
+    std::memcpy(&words, lanes, sizeof words);
+    return words;
+  }
+
+  template <class T>
+  static constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
+  // Chains for one vector of T: a float vector takes two, for its even and its odd lanes.
+  template <class T>
+  static constexpr int chains_per_vector = static_cast<int>(8 / sizeof(T));
+
+  // Draws for `vectors` vectors of counters from sample `first` on: out[draw][vector].
+  template <class T, bool normal, int vectors>
+  [[gnu::always_inline]] static void draw(
+      uint64_t key, uint64_t first, uint64_t time, uint64_t element,
+      typename elementary::VectorBuilder<T, lanes<T>>::Value (&out)[draws_per_call<T>][vectors]) {
+    using B = elementary::VectorBuilder<T, lanes<T>>;
+    constexpr int chains = vectors * chains_per_vector<T>, parts = chains_per_vector<T>;
+    Counters<chains> counters;
+#pragma GCC unroll 8
+    for (int i = 0; i < chains; ++i) {
+      counters.c[0][i] = sample_words(first + static_cast<uint64_t>(i / parts * lanes<T> + i % parts), parts);
+      counters.c[1][i] = Words{} + (first >> 32 & 0xffff);
+      counters.c[2][i] = Words{} + (time & 0xffffffff);
+      counters.c[3][i] = Words{} + (element & 0xffffffff);
+    }
+    philox_rounds_of(counters, key);
+    B builder;
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+      elementary::Whole<B> words[4];
+#pragma GCC unroll 4
+      for (int k = 0; k < 4; ++k) {
+        Words word = counters.c[k][v * parts] & 0xffffffff;
+        if constexpr (parts == 2) word |= counters.c[k][v * parts + 1] << 32;
+        words[k] = {&builder, (typename B::Whole)word};
+      }
+      if constexpr (std::is_same_v<T, double>) {
+        const auto u = uniform_of_words(words[0], words[1]), w = uniform_of_words(words[2], words[3]);
+        if constexpr (normal) {
+          const auto pair = normal_pair(u, w);
+          out[0][v] = pair.first.value, out[1][v] = pair.second.value;
+        } else {
+          out[0][v] = u.value, out[1][v] = w.value;
+        }
+      } else if constexpr (normal) {
+        const auto one = normal_pair(fine_uniform_of_word(words[0]), uniform_of_word(words[1]));
+        const auto two = normal_pair(fine_uniform_of_word(words[2]), uniform_of_word(words[3]));
+        out[0][v] = one.first.value, out[1][v] = one.second.value, out[2][v] = two.first.value, out[3][v] = two.second.value;
+      } else {
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; ++k) out[k][v] = uniform_of_word(words[k]).value;
+      }
+    }
+  }
+
+  template <class T, bool normal>
+  [[gnu::flatten]] static void fill(uint64_t key, uint64_t first_sample, uint64_t first_time, int64_t time_count,
+                                    int64_t element_count, void* out) {
+    using Value = typename elementary::VectorBuilder<T, lanes<T>>::Value;
+    constexpr int64_t n = draws_per_call<T>;
+    T* to = static_cast<T*>(out);
+    if (time_count == 0) {
+      constexpr int64_t span = 64 / n;  // counters a group
+      constexpr int vectors = span / lanes<T> >= 2 ? 2 : 1;
+      for (int64_t element = 0; element < element_count; ++element, to += 64)
+        for (int64_t lane = 0; lane < span; lane += vectors * lanes<T>) {
+          Value draws[n][vectors];
+          draw<T, normal, vectors>(key, first_sample + static_cast<uint64_t>(lane), 0, static_cast<uint64_t>(element), draws);
+          for (int64_t k = 0; k < n; ++k) std::memcpy(to + k * span + lane, draws[k], sizeof draws[k]);
+        }
+      return;
+    }
+    constexpr int vectors = sizeof(T) == 8 ? 4 : 2;
+    const auto end = first_time + static_cast<uint64_t>(time_count);
+    for (uint64_t call = first_time / n; call * n < end; ++call)
+      for (int64_t element = 0; element < element_count; ++element)
+        for (int64_t lane = 0; lane < 64; lane += vectors * lanes<T>) {
+          Value draws[n][vectors];
+          draw<T, normal, vectors>(key, first_sample + static_cast<uint64_t>(lane), call, static_cast<uint64_t>(element), draws);
+          for (int64_t k = 0; k < n; ++k) {
+            const uint64_t time = call * n + static_cast<uint64_t>(k);
+            if (time < first_time || time >= end) continue;
+            const auto row = static_cast<int64_t>(time - first_time) * element_count + element;
+            std::memcpy(to + row * 64 + lane, draws[k], sizeof draws[k]);
+          }
+        }
+  }
+};
+
+}  // namespace
+
+}  // namespace alea

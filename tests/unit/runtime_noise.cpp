@@ -1,0 +1,228 @@
+// The noise: known answers of Philox, blocks against the reference draw by draw for every compilation, and the laws.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <set>
+#include <vector>
+
+#include "compiler/kernel/draws.h"
+#include "compiler/kernel/elementary.h"
+#include "compiler/kernel/philox.h"
+#include "runtime/noise.h"
+
+using namespace alea;
+
+TEST_CASE("Philox4x32-10 gives the published words") {
+  // Random123's kat_vectors.
+  CHECK(philox({0, 0, 0, 0}, 0) == PhiloxWords{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  CHECK(philox({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, 0xffffffffffffffff) ==
+        PhiloxWords{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+  CHECK(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, 0x299f31d0a4093822) ==
+        PhiloxWords{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+}
+
+namespace {
+
+template <class T>
+void compare_blocks(NoiseFill fill, T (*reference)(uint64_t, bool, uint64_t, uint64_t, uint64_t)) {
+  const uint64_t key = noise_key(7, "u");
+  int64_t wrong = 0;
+  for (const uint64_t first_sample : {uint64_t{0}, uint64_t{192}, (uint64_t{1} << 32) - 64, uint64_t{5} << 32})
+    for (const uint64_t first_time : {0, 1, 2, 3, 6})
+      for (const int64_t time_count : {0, 1, 2, 5}) {
+        constexpr int64_t elements = 3;
+        const bool timed = time_count > 0;
+        const int64_t records = timed ? time_count : 1;
+        std::vector<T> out(static_cast<size_t>(64 * elements * records) + 1, T{-100});
+        fill(key, first_sample, timed ? first_time : 0, time_count, elements, out.data());
+        for (int64_t t = 0; t < records; ++t)
+          for (int64_t e = 0; e < elements; ++e)
+            for (int64_t lane = 0; lane < 64; ++lane) {
+              const T expected = reference(key, timed, first_sample + static_cast<uint64_t>(lane),
+                                           timed ? first_time + static_cast<uint64_t>(t) : 0, static_cast<uint64_t>(e));
+              wrong += std::memcmp(&expected, &out[static_cast<size_t>((t * elements + e) * 64 + lane)], sizeof(T)) != 0;
+            }
+        wrong += out.back() != T{-100};
+      }
+  CHECK(wrong == 0);
+}
+
+// Kolmogorov and Smirnov's distance of the draws from a continuous law.
+double distance(std::vector<double> draws, const std::function<double(double)>& cdf) {
+  std::sort(draws.begin(), draws.end());
+  const auto n = static_cast<double>(draws.size());
+  double worst = 0;
+  for (size_t i = 0; i < draws.size(); ++i) {
+    const double f = cdf(draws[i]);
+    worst = std::max({worst, static_cast<double>(i + 1) / n - f, f - static_cast<double>(i) / n});
+  }
+  return worst;
+}
+// Exceeded once in 10^5 tries.
+double critical(size_t count) { return 2.47 / std::sqrt(static_cast<double>(count)); }
+
+double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
+
+template <class T>
+std::vector<double> collect(NoiseFill fill, int64_t time_count) {
+  std::vector<T> block(64 * 4 * 16);
+  std::vector<double> draws;
+  for (uint64_t group = 0; group < 40; ++group) {
+    fill(noise_key(11, "x"), 64 * group, 0, time_count, 4, block.data());
+    draws.insert(draws.end(), block.begin(), block.begin() + 64 * 4 * std::max<int64_t>(time_count, 1));
+  }
+  return draws;
+}
+
+constexpr int draw_count = 100000;
+std::vector<double> repeat(const std::function<double(const DrawAddress&)>& draw) {
+  std::vector<double> draws;
+  for (uint64_t i = 0; i < draw_count; ++i) draws.push_back(draw({noise_key(3, "g"), i / 10, i % 10, 2}));
+  return draws;
+}
+
+// Pearson's statistic over outcomes 0 … K-1 and the rest, in standard deviations from its mean.
+double chi_squared(const std::vector<double>& draws, const std::function<double(double)>& probability, int outcomes) {
+  std::vector<double> counts(static_cast<size_t>(outcomes) + 1, 0);
+  for (const double k : draws) ++counts[static_cast<size_t>(std::min<double>(k, outcomes))];
+  double statistic = 0, rest = 1, cells = -1, pooled_expected = 0, pooled_count = 0;
+  for (int k = 0; k <= outcomes; ++k) {
+    const double p = k < outcomes ? probability(k) : std::max(rest, 0.0);
+    rest -= p;
+    pooled_expected += p * draw_count;
+    pooled_count += counts[static_cast<size_t>(k)];
+    if (pooled_expected < 10) continue;
+    statistic += (pooled_count - pooled_expected) * (pooled_count - pooled_expected) / pooled_expected;
+    ++cells;
+    pooled_expected = pooled_count = 0;
+  }
+  return (statistic - cells) / std::sqrt(2 * cells);
+}
+
+// Regularised lower incomplete gamma function by its series.
+double gamma_cdf(double a, double x) {
+  if (x > a + 40 + 20 * std::sqrt(a)) return 1;
+  double term = 1, sum = 1;
+  for (int n = 1; n < 10000 && term > 1e-17 * sum; ++n) sum += term *= x / (a + n);
+  return std::exp(a * std::log(x) - x - std::lgamma(a + 1)) * sum;
+}
+
+}  // namespace
+
+TEST_CASE("every compilation of the noise gives the reference's bits") {
+  for (const NoiseKernel& kernel : noise_kernels()) {
+    INFO(kernel.name);
+    compare_blocks<double>(kernel.uniform_double, uniform_draw<double>);
+    compare_blocks<double>(kernel.normal_double, normal_draw<double>);
+    compare_blocks<float>(kernel.uniform_single, uniform_draw<float>);
+    compare_blocks<float>(kernel.normal_single, normal_draw<float>);
+  }
+}
+
+TEST_CASE("uniform and normal draws have their laws") {
+  for (const int64_t time_count : {0, 7, 16}) {
+    for (const bool single : {false, true}) {
+      const NoiseFunctions& noise = single ? noise_functions_single() : noise_functions_double();
+      const auto collected = [&](NoiseFill fill) {
+        return single ? collect<float>(fill, time_count) : collect<double>(fill, time_count);
+      };
+      const std::vector<double> uniform = collected(noise.uniform), normal = collected(noise.normal);
+      CHECK(distance(uniform, [](double x) { return x; }) < critical(uniform.size()));
+      CHECK(distance(normal, normal_cdf) < critical(normal.size()));
+      for (const double u : uniform) REQUIRE((u > 0 && u < 1));
+      double fourth = 0, product = 0;
+      for (size_t i = 0; i < normal.size(); ++i) {
+        fourth += std::pow(normal[i], 4);
+        product += normal[i] * normal[(i + 64) % normal.size()];
+      }
+      const auto n = static_cast<double>(normal.size());
+      CHECK(std::fabs(fourth / n - 3) < 4.5 * std::sqrt(96 / n));
+      CHECK(std::fabs(product / n) < 4.5 / std::sqrt(n));
+      CHECK(std::set<double>(normal.begin(), normal.end()).size() > normal.size() * 99 / 100);
+    }
+  }
+}
+
+TEST_CASE("the extreme words stay inside the open interval") {
+  const PhiloxWords low{0, 0, 0, 0}, high{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff};
+  CHECK(uniforms_of<double>(low)[0] > 0);
+  CHECK(uniforms_of<double>(high)[0] < 1);
+  CHECK(uniforms_of<float>(low)[0] > 0);
+  CHECK(uniforms_of<float>(high)[3] < 1);
+  for (const PhiloxWords& words : {low, high}) {
+    for (const double x : normals_of<double>(words)) CHECK(std::isfinite(x));
+    for (const float x : normals_of<float>(words)) CHECK(std::isfinite(x));
+  }
+}
+
+TEST_CASE("gamma draws have their law, in the open support") {
+  for (const double shape : {0.05, 0.5, 1.0, 3.7, 80.0}) {
+    const std::vector<double> draws = repeat([&](const DrawAddress& at) { return draw_gamma(at, shape); });
+    INFO(shape);
+    CHECK(distance(draws, [&](double x) { return gamma_cdf(shape, x); }) < critical(draws.size()));
+  }
+  for (uint64_t i = 0; i < 1000; ++i) {
+    CHECK(draw_gamma({1, i, 0, 0}, 1e-3) > 0);
+    CHECK(gamma_as<float>({1, i, 0, 0}, 1e-3F) > 0);
+  }
+  CHECK(std::isnan(draw_gamma({1, 0, 0, 0}, -1)));
+  CHECK(std::isnan(draw_gamma({1, 0, 0, 0}, 0)));
+}
+
+TEST_CASE("poisson and binomial draws have their laws") {
+  for (const double rate : {0.3, 9.5, 11.0, 60.0}) {
+    const auto draws = repeat([&](const DrawAddress& at) { return draw_poisson(at, rate); });
+    INFO(rate);
+    CHECK(chi_squared(
+              draws, [&](double k) { return std::exp(k * std::log(rate) - rate - std::lgamma(k + 1)); },
+              static_cast<int>(rate + 6 * std::sqrt(rate) + 4)) < 4.5);
+  }
+  for (const auto& [n, p] : {std::pair{5.0, 0.3}, {20.0, 0.9}, {60.0, 0.4}, {200.0, 0.75}}) {
+    const auto draws = repeat([&, n = n, p = p](const DrawAddress& at) { return draw_binomial(at, n, p); });
+    INFO(n << " " << p);
+    CHECK(chi_squared(
+              draws,
+              [&, n = n, p = p](double k) {
+                return std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) + k * std::log(p) +
+                                (n - k) * std::log1p(-p));
+              },
+              static_cast<int>(n)) < 4.5);
+  }
+  CHECK(draw_poisson({1, 0, 0, 0}, 0) == 0);
+  CHECK(draw_binomial({1, 0, 0, 0}, 10, 0) == 0);
+  CHECK(draw_binomial({1, 0, 0, 0}, 10, 1) == 10);
+  CHECK(draw_binomial({1, 0, 0, 0}, 0, 0.5) == 0);
+  CHECK(std::isnan(draw_poisson({1, 0, 0, 0}, -1)));
+  CHECK(std::isnan(draw_binomial({1, 0, 0, 0}, 10, 1.5)));
+}
+
+TEST_CASE("von Mises draws have their law") {
+  for (const double concentration : {0.0, 0.05, 0.5, 4.0, 300.0}) {
+    const auto draws = repeat([&](const DrawAddress& at) { return draw_von_mises(at, concentration); });
+    // The CDF by the trapezium rule, which is exact to rounding for periodic densities; then linear between its points.
+    constexpr int steps = 40000;
+    std::vector<double> cumulative(steps + 1, 0);
+    const auto density = [&](int i) { return std::exp(concentration * (std::cos(2 * M_PI * i / steps - M_PI) - 1)); };
+    for (int i = 0; i < steps; ++i)
+      cumulative[static_cast<size_t>(i) + 1] = cumulative[static_cast<size_t>(i)] + 0.5 * (density(i) + density(i + 1));
+    INFO(concentration);
+    CHECK(distance(draws, [&](double x) {
+            const double place = std::min((x + M_PI) / (2 * M_PI) * steps, steps - 1.0);
+            const auto i = static_cast<size_t>(place);
+            return (cumulative[i] + (place - static_cast<double>(i)) * (cumulative[i + 1] - cumulative[i])) / cumulative[steps];
+          }) < critical(draws.size()));
+    for (const double x : draws) REQUIRE((x >= -M_PI && x < M_PI));
+  }
+}
+
+TEST_CASE("blocks of draws with arguments are the draws one by one, whatever the lanes") {
+  const NoiseFunctions& noise = noise_functions_double();
+  std::vector<double> shape(2 * 64), out(2 * 64);
+  for (size_t i = 0; i < shape.size(); ++i) shape[i] = 0.1 + 0.2 * static_cast<double>(i);
+  noise.gamma(9, 128, 5, 2, 64, shape.data(), nullptr, out.data());
+  for (uint64_t e = 0; e < 2; ++e)
+    for (uint64_t lane = 0; lane < 64; ++lane)
+      CHECK(out[e * 64 + lane] == draw_gamma({9, 128 + lane, 5, e}, shape[e * 64 + lane]));
+}
