@@ -47,9 +47,9 @@ CommandResult run_command(const std::string& line, const fs::path& folder, const
   const fs::path scratch = fs::temp_directory_path() / fmt::format("alea-test-{}", getpid());
   fs::create_directories(scratch);
   write_text(scratch / "in", input);
-  const std::string command = fmt::format("cd '{}' && alea() {{ '{}' \"$@\"; }} && {{ {}\n}} < '{}' > '{}' 2> '{}'", folder.string(),
-                                          ALEA_COMMAND, line, (scratch / "in").string(), (scratch / "out").string(),
-                                          (scratch / "error").string());
+  const std::string command =
+      fmt::format("cd '{}' && alea() {{ '{}' \"$@\"; }} && {{ {}\n}} < '{}' > '{}' 2> '{}'", folder.string(), ALEA_COMMAND, line,
+                  (scratch / "in").string(), (scratch / "out").string(), (scratch / "error").string());
   const int status = std::system(command.c_str());
   CommandResult result{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_text(scratch / "out"),
                        read_text(scratch / "error")};

@@ -90,7 +90,8 @@ PipelineOptions options_of(const std::string& heading) {
   for (std::string word; words >> word;) {
     if (word == "--model") words >> options.check.model;
     if (word == "--policy") words >> options.check.policy;
-    if (word == "--set" && words >> word) options.check.constants[word.substr(0, word.find('='))] = word.substr(word.find('=') + 1);
+    if (word == "--set" && words >> word)
+      options.check.constants[word.substr(0, word.find('='))] = word.substr(word.find('=') + 1);
     if (word == "--estimator" && words >> word) options.estimators.push_back(word);
   }
   return options;
@@ -123,10 +124,8 @@ std::string bless(const Section& section, const std::vector<Diagnostic>& reporte
       const char* level = severity(d.kind) == Severity::error ? "error" : "warning";
       const std::string comment = fmt::format("{}: {}", code(d.kind), d.message);
       // A comment cannot follow an open string, and must not hide in one.
-      if (line.find('"') != std::string::npos)
-        above += fmt::format("# {} above: {}\n", level, comment);
-      else
-        same += fmt::format("{}# {}: {}", same.empty() && !line.empty() ? "  " : same.empty() ? "" : " ", level, comment);
+      if (line.find('"') != std::string::npos) above += fmt::format("# {} above: {}\n", level, comment);
+      else same += fmt::format("{}# {}: {}", same.empty() && !line.empty() ? "  " : same.empty() ? "" : " ", level, comment);
     }
     text += line + same + "\n" + above;
   }
@@ -151,7 +150,8 @@ void check_section(const Section& section, const std::vector<Diagnostic>& report
     CHECK(found);
   }
   for (size_t k = 0; k < section.expected.size(); ++k) {
-    INFO("not reported, line " << section.expected[k].line << ": " << section.expected[k].code << ": " << section.expected[k].message);
+    INFO("not reported, line " << section.expected[k].line << ": " << section.expected[k].code << ": "
+                               << section.expected[k].message);
     CHECK(matched[k]);
   }
 }

@@ -1,0 +1,118 @@
+// Files that are out to hurt: too large, too deep, too many, or no text at all. Each gets a clear error within a second
+// and bounded memory from the command itself; nothing crashes it.
+#include <fmt/format.h>
+
+#include <catch2/catch.hpp>
+#include <chrono>
+
+#include "tests/support/expectation.h"
+
+using namespace alea;
+namespace fs = std::filesystem;
+
+namespace {
+
+// Memory that the command may use beyond what it is linked to, in KiB.
+constexpr long memory_limit = 1'500'000;
+
+struct Outcome {
+  test::CommandResult result;
+  double seconds = 0;
+};
+
+Outcome check(const std::string& model, const std::string& options = {}) {
+  const fs::path path =
+      fs::temp_directory_path() / fmt::format("alea-hostile-{}.alea", std::hash<std::string>{}(options + model.substr(0, 99)));
+  test::write_text(path, model);
+  const auto begin = std::chrono::steady_clock::now();
+  // Programs under the address sanitizer reserve far more than they use.
+#ifdef __SANITIZE_ADDRESS__
+  const std::string limit;
+#else
+  const std::string limit = fmt::format("ulimit -v {}; ", memory_limit);
+#endif
+  Outcome outcome{test::run_command(fmt::format("{}alea check {} {}", limit, options, path.string()), fs::temp_directory_path()),
+                  0};
+  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  fs::remove(path);
+  return outcome;
+}
+
+void refused(const std::string& what, const std::string& model, const std::string& code) {
+  const Outcome outcome = check(model, "--json");
+  INFO(what << "\n" << outcome.result.out.substr(0, 2000) << outcome.result.error.substr(0, 2000));
+  CHECK(outcome.result.status == 1);
+  CHECK(outcome.result.out.find("\"code\":\"" + code + "\"") != std::string::npos);
+#if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__)
+  CHECK(outcome.seconds < 1.0);
+#endif
+}
+
+std::string repeat(const std::string& text, size_t count) {
+  std::string result;
+  result.reserve(text.size() * count);
+  for (size_t i = 0; i < count; ++i) result += text;
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("nesting without end is refused") {
+  refused("parentheses", "graph g { cost " + repeat("(", 100'000) + "1" + repeat(")", 100'000) + " }", "nesting_too_deep");
+  refused("open parentheses", "graph g { cost " + repeat("(", 100'000), "nesting_too_deep");
+  refused("lists", "graph g { cost sum(" + repeat("[", 100'000) + "1" + repeat("]", 100'000) + ") }", "nesting_too_deep");
+  refused("blocks", "graph g " + repeat("{ ", 100'000), "nesting_too_deep");
+  refused("signs", "graph g { cost " + repeat("-", 100'000) + "1 }", "chain_too_long");
+  refused("ifs", "graph g { cost " + repeat("if true then ", 20'000) + "1" + repeat(" else 2", 20'000) + " }",
+          "nesting_too_deep");
+}
+
+TEST_CASE("files beyond the limit are refused unread") {
+  refused("100 MB of spaces", std::string(100'000'000, ' '), "source_too_large");
+  refused("5 MB of statements", "graph g {" + repeat(" cost 1", 700'000) + " }", "source_too_large");
+}
+
+TEST_CASE("arrays and loops without end are refused") {
+  refused("an array", "graph g { param a: real[1000000000] cost sum(a) }", "array_too_large");
+  refused("a comprehension", "graph g { cost sum(i for i in 0..1000000000) }", "array_too_large");
+  refused("nested comprehensions",
+          "graph g { x = [[[[i + j + k + l for i in 0..1000] for j in 0..1000] for k in 0..1000] for l in 0..1000] cost sum(x) }",
+          "array_too_large");
+}
+
+TEST_CASE("a horizon of 10^12 compiles or is refused at once") {
+  const Outcome outcome = check("mdp m { horizon 1000000000000 state s: real = 0 s' = 0.5 * s cost s }");
+  INFO(outcome.result.error);
+  CHECK((outcome.result.status == 0 || outcome.result.status == 1));
+}
+
+TEST_CASE("bytes that are no text are refused with a place") {
+  uint64_t state = 1;
+  for (int round = 0; round < 20; ++round) {
+    std::string bytes;
+    for (int i = 0; i < 10'000; ++i) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      bytes += static_cast<char>(state >> 56);
+    }
+    const Outcome outcome = check(bytes);
+    CHECK(outcome.result.status == 1);
+    CHECK(outcome.result.error.find(":1:") != std::string::npos);
+  }
+  CHECK(check("").result.status == 0);
+  CHECK(check(std::string(1000, '\0')).result.status == 1);
+}
+
+TEST_CASE("a model that is cut off or has a byte changed crashes nothing") {
+  const std::string model = test::read_text(fs::path(ALEA_SOURCE_DIR) / "examples" / "cart_pole" / "cart_pole.alea");
+  uint64_t state = 7;
+  for (int round = 0; round < 200; ++round) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    std::string text = model;
+    const size_t place = (state >> 33) % model.size();
+    if (round % 2 == 0) text.resize(place);
+    else text[place] = static_cast<char>(state >> 25);
+    const int status = check(text).result.status;
+    INFO(text);
+    CHECK((status == 0 || status == 1));
+  }
+}
