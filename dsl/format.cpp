@@ -576,26 +576,29 @@ class Formatter {
     return lexed_.span(lexed_.tokens[first - 1], lexed_.tokens[token_at(span.end) - 1]);
   }
 
+  // A loop over one plain statement stands on one line when it fits there.
   Entry entry(const For& statement, Span span) {
     Document header = concat({words("for " + statement.index.name + " in "), range(statement.low, statement.high)});
     const auto brace = opening_brace(span);
-    return {span.begin, span.end,
-            [this, header = std::move(header), span, brace = *brace, all = entries(statement.body)](int indentation) {
-              if (all.size() == 1 && !has_comment(span.begin, span.end)) {
-                const size_t before = lines_.size();
-                print_document(concat({header, words(" { ")}), indentation);
-                std::string text = lines_.back().text;
-                all[0].print(0);
-                text += " " + lines_.back().text + " }";
-                const bool one_line = lines_.size() == before + 2 && characters(text) <= page_width;
-                lines_.resize(before);
-                if (one_line) {
-                  lines_.push_back({std::move(text), {}});
-                  return;
-                }
-              }
-              print_block(header, span, brace, all, indentation);
-            }};
+    const bool may_be_short =
+        statement.body.size() == 1 && !std::holds_alternative<For>(statement.body[0].value) && !has_comment(span.begin, span.end);
+    return {
+        span.begin, span.end,
+        [this, header = std::move(header), span, brace = *brace, may_be_short, all = entries(statement.body)](int indentation) {
+          if (!may_be_short || !print_on_one_line(header, all[0], indentation))
+            print_block(header, span, brace, all, indentation);
+        }};
+  }
+
+  bool print_on_one_line(const Document& header, const Entry& body, int indentation) {
+    const size_t before = lines_.size();
+    print_document(concat({header, words(" { ")}), indentation);
+    body.print(0);
+    std::string text = lines_[before].text + " " + lines_.back().text + " }";
+    const bool fits = lines_.size() == before + 2 && characters(text) <= page_width;
+    lines_.resize(before);
+    if (fits) lines_.push_back({std::move(text), {}});
+    return fits;
   }
   Entry entry(const Fn& statement, Span span) {
     return function(concat({words("fn " + statement.name.name), formals(statement.formals), result(statement.result_type)}),
