@@ -286,7 +286,7 @@ class Formatter {
   Document operand(ExprId id, Air air) const {
     Document document = expression(id, air);
     if (!in_parentheses(file_.exprs[id].span)) return document;
-    return concat({words("("), indent(1, {std::move(document)}), words(")")});
+    return concat({words("("), align({std::move(document)}), words(")")});
   }
 
   // A condition or a branch: a choice there keeps its parentheses.
@@ -304,7 +304,7 @@ class Formatter {
   Document document(const Text& string, Span, Air) const { return words("\"" + string.value + "\""); }
   Document document(const Name& name, Span, Air) const { return words(name.name + (name.primed ? "'" : "")); }
 
-  Document document(const List& list, Span, Air air) const {
+  Document document(const List& list, Span span, Air air) const {
     std::vector<Document> elements;
     bool rows = list.elements.size() > 1;
     for (const ExprId element : list.elements) {
@@ -312,13 +312,15 @@ class Formatter {
       rows = rows && std::holds_alternative<List>(file_.exprs[element].value);
     }
     if (!rows) return group({words("["), separated(std::move(elements)), words("]")});
-    // A matrix that does not fit on one line has a line for each row.
-    std::vector<Document> parts{words("[")};
+    // A matrix has a line for each row if it does not fit on one line, or is written on several.
+    std::vector<Document> parts;
     for (size_t i = 0; i < elements.size(); ++i) {
       if (i > 0) parts.push_back(concat({words(","), line()}));
       parts.push_back(std::move(elements[i]));
     }
-    return group({indent(1, std::move(parts)), words("]")});
+    Document matrix = group({words("["), align(std::move(parts)), words("]")});
+    matrix.broken = source(span).find('\n') != std::string::npos;
+    return matrix;
   }
 
   Document for_clause(const Ident& index, ExprId low, ExprId high) const {
@@ -326,7 +328,7 @@ class Formatter {
   }
 
   Document generator(const Comprehension& value, Air air) const {
-    return indent(1, {expression(value.body, inner(air)), line(), for_clause(value.index, value.low, value.high)});
+    return align({expression(value.body, inner(air)), line(), for_clause(value.index, value.low, value.high)});
   }
 
   Document document(const Comprehension& comprehension, Span, Air air) const {
@@ -387,7 +389,7 @@ class Formatter {
       now = next;
     }
     parts.push_back(expression(now->else_value, within));
-    return group(std::move(parts));
+    return group({align(std::move(parts))});
   }
 
   Document document(const Index& index, Span, Air air) const {

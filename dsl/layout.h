@@ -8,10 +8,11 @@
 namespace alea {
 
 struct Document {
-  enum class Kind : uint8_t { text, line, concat, group, indent } kind = Kind::concat;
+  enum class Kind : uint8_t { text, line, concat, group, indent, align } kind = Kind::concat;
   std::string text;  // of a line: what stands there when it does not end: a space or nothing
   std::vector<Document> parts;
-  int amount = 0;  // of indent
+  int amount = 0;       // of indent
+  bool broken = false;  // of a group: at all its places, even if it fits
 };
 
 Document words(std::string text);
@@ -19,6 +20,7 @@ Document line(std::string when_flat = " ");
 Document concat(std::vector<Document> parts);
 Document group(std::vector<Document> parts);
 Document indent(int amount, std::vector<Document> parts);
+Document align(std::vector<Document> parts);  // further lines begin below where this one is
 
 // The lines of the document, the first without indentation, the others with theirs counted from `start`.
 std::vector<std::string> lay_out(const Document&, int start, int width);
