@@ -87,6 +87,7 @@ std::vector<std::string> lay_out(const Document& document, int start, int width)
         }
         break;
       case Document::Kind::concat: push_parts(task.indentation, task.flat); break;
+      case Document::Kind::align: push_parts(column, task.flat); break;
       case Document::Kind::indent: push_parts(task.indentation + now.amount, task.flat); break;
       case Document::Kind::group:
         push_parts(task.indentation, !now.broken && (task.flat || fits(now, tasks, width - column)));
