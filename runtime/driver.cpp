@@ -1,0 +1,239 @@
+#include "runtime/driver.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <type_traits>
+
+#include "compiler/kernel/philox.h"
+#include "dsl/diagnostic.h"
+#include "runtime/noise.h"
+
+namespace alea {
+
+namespace {
+
+struct FreeMemory {
+  void operator()(void* memory) const { std::free(memory); }
+};
+using Memory = std::unique_ptr<void, FreeMemory>;
+
+Memory allocate(int64_t bytes) {
+  const auto rounded = static_cast<size_t>((std::max<int64_t>(bytes, 64) + 63) / 64 * 64);
+  Memory memory(std::aligned_alloc(64, rounded));
+  if (!memory) throw MachineError{fmt::format("{:.1f} MiB of memory could not be had", static_cast<double>(rounded) / (1 << 20))};
+  return memory;
+}
+
+int64_t default_memory_limit() {
+  return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) / 4 * 3 * static_cast<int64_t>(sysconf(_SC_PAGESIZE));
+}
+
+// One group: writes the objectives and, unless null, the sums of the gradients.
+using GroupFunction = std::function<void(int worker, uint64_t first_sample, int64_t count, double* objective, double* gradient)>;
+
+template <class T>
+std::vector<T> converted(const std::vector<double>& values) {
+  return std::vector<T>(values.begin(), values.end());
+}
+
+bool all_finite(std::span<const double> values) {
+  return std::ranges::all_of(values, [](double x) { return std::isfinite(x); });
+}
+
+}  // namespace
+
+struct Driver::Parts {
+  const Program& program;
+  const CompiledKernel* kernel;
+  bool single_precision;
+  ThreadPool pool;
+  std::vector<InputRows> inputs;
+  std::vector<std::vector<double>> rows_double;  // what the kernel reads, by InputId
+  std::vector<std::vector<float>> rows_single;
+  std::vector<Memory> arenas;  // by worker
+  Memory uniform;
+  size_t gradient_size = 0;
+
+  Parts(const Program& the_program, const CompiledKernel* the_kernel, const DriverOptions& options)
+      : program(the_program), kernel(the_kernel), single_precision(options.single_precision), pool(options.threads) {
+    for (const ProgramParam& param : program.params) gradient_size += static_cast<size_t>(element_count(param.type.shape));
+    if (kernel == nullptr) return;
+    const int64_t limit = options.memory_limit > 0 ? options.memory_limit : default_memory_limit();
+    const int64_t each = kernel->workspace_bytes(), shared = kernel->uniform_bytes();
+    // Compared by division: the product may not fit.
+    if (shared > limit || each > (limit - shared) / pool.size())
+      throw MachineError{fmt::format(
+          "`{}` needs {:.1f} MiB of workspace for each of {} threads, and at most {:.1f} MiB may be used in all; fewer threads, "
+          "a shorter horizon or single precision need less",
+          program.model, static_cast<double>(each) / (1 << 20), pool.size(), static_cast<double>(limit) / (1 << 20))};
+    for (int worker = 0; worker < pool.size(); ++worker) arenas.push_back(allocate(each));
+    uniform = allocate(shared);
+  }
+
+  template <class T>
+  const std::vector<std::vector<T>>& kernel_rows() const {
+    if constexpr (std::is_same_v<T, double>) return rows_double;
+    else return rows_single;
+  }
+
+  // The native kernel's groups, after its uniform phase. What the groups read is kept alive by the function.
+  template <class T>
+  GroupFunction native_groups(const ParamArrays& params, uint64_t seed, bool gradient) {
+    struct Bound {
+      std::vector<T> params;
+      std::vector<KernelInput> inputs;
+      std::vector<uint64_t> keys;
+    };
+    const auto bound = std::make_shared<Bound>();
+    for (const std::vector<double>& values : params) bound->params.insert(bound->params.end(), values.begin(), values.end());
+    for (size_t k = 0; k < inputs.size(); ++k) bound->inputs.push_back({kernel_rows<T>()[k].data(), inputs[k].rows});
+    for (const ProgramNoise& noise : program.noises) bound->keys.push_back(noise_key(seed, noise.name));
+    KernelArguments arguments{};
+    arguments.params = bound->params.data();
+    arguments.uniform = uniform.get();
+    arguments.inputs = bound->inputs.data();
+    arguments.noise_keys = bound->keys.data();
+    arguments.noise = std::is_same_v<T, double> ? &noise_functions_double() : &noise_functions_single();
+    arguments.arena = arenas[0].get();
+    arguments.sample_count = 1;
+    {
+      const StandardArithmetic arithmetic;
+      kernel->uniform()(&arguments);
+    }
+    const KernelFunction function = gradient ? kernel->gradient() : kernel->forward();
+    return [this, bound, arguments, function](int worker, uint64_t first_sample, int64_t count, double* objective, double* sums) {
+      KernelArguments own = arguments;
+      own.arena = arenas[static_cast<size_t>(worker)].get();
+      own.objective = objective;
+      own.gradient = sums;
+      own.first_sample = first_sample;
+      own.sample_count = count;
+      function(&own);
+    };
+  }
+
+  template <class T>
+  GroupFunction interpreted_groups(const ParamArrays& params, uint64_t seed, bool gradient) {
+    return [this, &params, noise = philox_noise<T>(program, seed), gradient](int, uint64_t first_sample, int64_t count,
+                                                                             double* objective, double* sums) {
+      GroupOptions options;
+      options.gradient = gradient;
+      const GroupResult result = interpret_group<T>(program, params, inputs, first_sample, count, noise, options);
+      std::ranges::copy(result.objective, objective);
+      for (const std::vector<double>& sum : result.gradient) sums = std::ranges::copy(sum, sums).out;
+    };
+  }
+
+  GroupFunction groups(const ParamArrays& params, uint64_t seed, bool gradient) {
+    if (kernel != nullptr)
+      return single_precision ? native_groups<float>(params, seed, gradient) : native_groups<double>(params, seed, gradient);
+    return single_precision ? interpreted_groups<float>(params, seed, gradient)
+                            : interpreted_groups<double>(params, seed, gradient);
+  }
+
+  // The interpreter's search through one group.
+  template <class T>
+  std::optional<NonFinite> first_non_finite(const ParamArrays& params, uint64_t seed, uint64_t first_sample, int64_t count) {
+    GroupOptions options;
+    options.gradient = false;
+    options.find_non_finite = true;
+    const StandardArithmetic arithmetic;
+    return interpret_group<T>(program, params, inputs, first_sample, count, philox_noise<T>(program, seed), options).non_finite;
+  }
+};
+
+Driver::Driver(const Program& program, const CompiledKernel* kernel, const DriverOptions& options)
+    : parts_(std::make_unique<Parts>(program, kernel, options)) {}
+Driver::~Driver() = default;
+
+int Driver::threads() const { return parts_->pool.size(); }
+
+void Driver::set_inputs(std::vector<InputRows> inputs) {
+  parts_->inputs = std::move(inputs);
+  parts_->rows_double.clear();
+  parts_->rows_single.clear();
+  if (parts_->kernel == nullptr) return;
+  for (const InputRows& input : parts_->inputs) {
+    if (parts_->single_precision) parts_->rows_single.push_back(converted<float>(input.values));
+    else parts_->rows_double.push_back(input.values);
+  }
+}
+
+Estimate Driver::run(const ParamArrays& params, const RunOptions& options) {
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
+  Parts& parts = *parts_;
+  if (parts.inputs.size() != parts.program.inputs.size() || params.size() != parts.program.params.size())
+    internal_error("a run has not as many inputs or params as its program");
+  const bool gradient = options.gradient && parts.program.has_gradient;
+  const size_t gradient_size = gradient ? parts.gradient_size : 0;
+  const int64_t samples = std::max<int64_t>(options.samples, 1), groups = (samples + group_size - 1) / group_size;
+  const GroupFunction group = parts.groups(params, options.seed, gradient);
+
+  TreeReduction reduction;
+  constexpr int64_t none = std::numeric_limits<int64_t>::max();
+  std::atomic<int64_t> finished = 0, first_bad = none;
+  std::vector<std::vector<double>> sums(static_cast<size_t>(parts.pool.size()), std::vector<double>(gradient_size));
+  auto last_progress = begin;
+  const int64_t done = parts.pool.run(
+      groups,
+      [&](int worker, int64_t index) {
+        const int64_t count = std::min<int64_t>(group_size, samples - index * group_size);
+        std::array<double, group_size> objective{};
+        std::vector<double>& sum = sums[static_cast<size_t>(worker)];
+        group(worker, static_cast<uint64_t>(index) * group_size, count, objective.data(), sum.data());
+        const std::span<const double> counted(objective.data(), static_cast<size_t>(count));
+        if (!all_finite(counted) || !all_finite(sum))
+          for (int64_t bad = first_bad; index < bad && !first_bad.compare_exchange_weak(bad, index);) {}
+        reduction.add(index, {moments_of(counted), moments_of_sum(sum, static_cast<double>(count)), 1});
+        finished += count;
+        if (worker == 0 && options.progress && Clock::now() - last_progress > std::chrono::milliseconds(100)) {
+          last_progress = Clock::now();
+          options.progress(finished);
+        }
+      },
+      options.stop);
+
+  Estimate estimate;
+  estimate.samples = std::min(done * group_size, samples);
+  estimate.interrupted = done < groups;
+  const Partial total = reduction.finish();
+  if (total.groups > 0) {
+    estimate.mean = total.objective.mean[0];
+    estimate.standard_error = standard_error_of_samples(total.objective);
+    const std::vector<double> errors = standard_errors_of_groups(total.gradient, total.groups);
+    size_t first = 0;
+    if (gradient)
+      for (const ProgramParam& param : parts.program.params) {
+        const size_t end = first + static_cast<size_t>(element_count(param.type.shape));
+        const auto part = [&](const std::vector<double>& of) {
+          return std::vector<double>(of.begin() + static_cast<std::ptrdiff_t>(first),
+                                     of.begin() + static_cast<std::ptrdiff_t>(end));
+        };
+        estimate.gradient.push_back({part(total.gradient.mean), part(errors)});
+        first = end;
+      }
+  }
+  if (first_bad != none) {
+    const auto first_sample = static_cast<uint64_t>(first_bad) * group_size;
+    const int64_t count = std::min<int64_t>(group_size, samples - first_bad * group_size);
+    NonFiniteReport report{first_sample, false, {}};
+    std::array<double, group_size> objective{};
+    group(0, first_sample, count, objective.data(), sums[0].data());
+    report.in_gradient = all_finite(std::span<const double>(objective.data(), static_cast<size_t>(count)));
+    report.value = parts.single_precision ? parts.first_non_finite<float>(params, options.seed, first_sample, count)
+                                          : parts.first_non_finite<double>(params, options.seed, first_sample, count);
+    estimate.non_finite = report;
+  }
+  estimate.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  return estimate;
+}
+
+}  // namespace alea

@@ -1,0 +1,95 @@
+#include "runtime/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "compiler/kernel/program.h"
+
+namespace alea {
+
+Moments moments_of(std::span<const double> samples) {
+  Moments result{static_cast<double>(samples.size()), {0}, {0}};
+  for (const double x : samples) result.mean[0] += x;
+  result.mean[0] /= result.count;
+  for (const double x : samples) result.m2[0] += (x - result.mean[0]) * (x - result.mean[0]);
+  return result;
+}
+
+Moments moments_of_sum(std::span<const double> sum, double count) {
+  Moments result{count, std::vector<double>(sum.begin(), sum.end()), std::vector<double>(sum.size(), 0)};
+  for (double& mean : result.mean) mean /= count;
+  return result;
+}
+
+void merge(Moments& left, const Moments& right) {
+  const double count = left.count + right.count;
+  const double share = right.count / count, weight = left.count * share;
+  for (size_t k = 0; k < left.mean.size(); ++k) {
+    const double step = right.mean[k] - left.mean[k];
+    left.mean[k] += step * share;
+    left.m2[k] += right.m2[k] + step * step * weight;
+  }
+  left.count = count;
+}
+
+namespace {
+
+void merge(Partial& left, const Partial& right) {
+  merge(left.objective, right.objective);
+  merge(left.gradient, right.gradient);
+  left.groups += right.groups;
+}
+
+}  // namespace
+
+void TreeReduction::add(int64_t group, Partial partial) {
+  Place place{0, group};
+  for (;;) {
+    Partial sibling;
+    {
+      const std::lock_guard lock(mutex_);
+      const Place other{place.level, place.index ^ 1};
+      const auto found = waiting_.find(other);
+      if (found == waiting_.end() || found->first.level != other.level) {
+        waiting_.emplace(place, std::move(partial));
+        most_ = std::max(most_, waiting_.size());
+        return;
+      }
+      sibling = std::move(found->second);
+      waiting_.erase(found);
+    }
+    if ((place.index & 1) != 0) std::swap(partial, sibling);
+    merge(partial, sibling);
+    place = {place.level + 1, place.index >> 1};
+  }
+}
+
+// The tree's missing right ends merge from the right: each smaller tree into the larger one to its left.
+Partial TreeReduction::finish() {
+  const std::lock_guard lock(mutex_);
+  Partial result;
+  result.groups = 0;
+  while (!waiting_.empty()) {
+    auto last = waiting_.extract(std::prev(waiting_.end()));
+    if (result.groups != 0) merge(last.mapped(), result);
+    result = std::move(last.mapped());
+  }
+  return result;
+}
+
+double standard_error_of_samples(const Moments& moments) {
+  if (moments.count < 2) return std::numeric_limits<double>::quiet_NaN();
+  return std::sqrt(moments.m2[0] / ((moments.count - 1) * moments.count));
+}
+
+std::vector<double> standard_errors_of_groups(const Moments& moments, int64_t groups) {
+  std::vector<double> errors(moments.m2.size(), std::numeric_limits<double>::quiet_NaN());
+  if (moments.count < 2 * group_size) return errors;
+  for (size_t k = 0; k < errors.size(); ++k)
+    errors[k] = std::sqrt(moments.m2[k] / (static_cast<double>(groups - 1) * moments.count));
+  return errors;
+}
+
+}  // namespace alea
