@@ -1,0 +1,40 @@
+// From a program to an LLVM module. In: a verified program and what the target has. Out: a module with the
+// three functions of abi.h, each phase an internal function of its own, and the sizes that the runtime must
+// provide. Values with the sample axis are LLVM vectors of `lanes` lanes, wider than a register: LLVM splits
+// them, which keeps several registers in flight. Lanes decide speed and never a sum's order, but for the
+// products of large arrays, whose lanes are therefore a constant of the program and not of the CPU.
+#pragma once
+#include <llvm/IR/LLVMContext.h>
+#include <llvm/IR/Module.h>
+
+#include <memory>
+#include <string>
+
+#include "compiler/codegen/abi.h"
+#include "compiler/kernel/schedule.h"
+
+namespace llvm {
+class TargetMachine;
+}
+
+namespace alea {
+
+enum class Precision : uint8_t { f64, f32 };
+
+struct EmitOptions {
+  Precision precision = Precision::f64;
+  std::string cpu, features;                  // put on every function
+  int forward_lanes = 0, backward_lanes = 0;  // 0: as measured best
+  bool objective_function = true, gradient_function = true;
+};
+
+struct EmittedModule {
+  std::unique_ptr<llvm::Module> module;
+  int64_t workspace_bytes = 0, uniform_bytes = 0;
+};
+EmittedModule emit_module(const Program&, const EmitOptions&, llvm::LLVMContext&);
+
+// Runs the passes worth their time on hand-vectorised code; the module's functions carry the target.
+void optimise_module(llvm::Module&, llvm::TargetMachine&);
+
+}  // namespace alea

@@ -1,0 +1,430 @@
+// Operations on arrays: one node, one loop. Small results are registers (each element by itself), large ones
+// buffers; layout operations on memory are views.
+#include "compiler/codegen/emitter.h"
+#include "dsl/diagnostic.h"
+
+namespace alea {
+namespace {
+
+bool same(const std::vector<int64_t>& strides, const std::vector<int64_t>& other, const Shape& shape) {
+  for (size_t axis = 0; axis < shape.size(); ++axis)
+    if (shape[axis] != 1 && strides[axis] != other[axis]) return false;
+  return true;
+}
+
+Index with_axis(const Index& index, size_t axis, llvm::Value* at) {
+  Index result = index;
+  result.insert(result.begin() + static_cast<std::ptrdiff_t>(axis), at);
+  return result;
+}
+
+Index part(const Index& index, size_t begin, size_t end) {
+  return {index.begin() + static_cast<std::ptrdiff_t>(begin), index.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
+Index joined(Index index, const Index& more) {
+  index.insert(index.end(), more.begin(), more.end());
+  return index;
+}
+
+}  // namespace
+
+void Emitter::emit(NodeId node) {
+  const Op op = graph.op(node);
+  const Shape& shape = graph.shape(node);
+  switch (kind(op)) {
+    case OpKind::leaf: value(node); return;
+    case OpKind::random:
+      if (op == Op::noise_uniform || op == Op::noise_normal) value(node);
+      else emit_draw(node);
+      return;
+    case OpKind::control:
+      if (op == Op::sum_samples) internal_error("sum_samples is no operation of a gradient program", print(program));
+      emit_view(node);
+      return;
+    case OpKind::elementwise:
+      if (plan.form[node] == Form::inlined) return;
+      if (element_count(shape) > register_elements)
+        for (NodeId input : graph.inputs(node)) prepare(input);
+      emit_elements(node, [&](const Index& index) { return elementwise(node, index); });
+      return;
+    case OpKind::reduction: emit_reduction(node); return;
+    case OpKind::layout:
+      switch (op) {
+        case Op::cumsum: return emit_cumulative_sum(node);
+        case Op::concat: return emit_concat(node);
+        case Op::pad: return emit_pad(node);
+        case Op::gather: return emit_gather(node);
+        case Op::scatter: return emit_scatter(node);
+        case Op::sort:
+        case Op::argsort: return emit_called(node);
+        default: return emit_view(node);
+      }
+    case OpKind::linear:
+      if (op == Op::matmul) return emit_matmul(node);
+      if (op == Op::outer) return emit_outer(node);
+      return emit_called(node);
+  }
+}
+
+llvm::Value* Emitter::inlined(NodeId node, const Index& index) {
+  if (graph.op(node) != Op::outer) return elementwise(node, index);
+  const bool with_lanes = node_lanes(node);
+  const auto [left, right] = outer_operands(node, index);
+  return b.CreateFMul(as(with_lanes, left), as(with_lanes, right));
+}
+
+// [batch.., m], [batch.., n] → [batch.., m, n]
+std::pair<llvm::Value*, llvm::Value*> Emitter::outer_operands(NodeId node, const Index& index) {
+  const size_t batch = static_cast<size_t>(graph.attributes(node)[0]);
+  Index right = part(index, 0, batch);
+  right.push_back(index.back());
+  return {element(graph.input(node, 0), part(index, 0, batch + 1)), element(graph.input(node, 1), right)};
+}
+
+// --- views
+
+void Emitter::emit_view(NodeId node) {
+  const Op op = graph.op(node);
+  const NodeId source = graph.input(node, 0);
+  const Shape &shape = graph.shape(node), &from = graph.shape(source);
+  const int64_t count = element_count(shape);
+  const std::span<const int64_t> attributes = graph.attributes(node);
+  // A register array is rearranged, or spread from one element, without any instruction.
+  {
+    const EmittedValue& found = value(source);
+    if (found.elements.size() == 1) {
+      EmittedValue splatted = found;
+      splatted.base = nullptr;
+      splatted.strides.clear();
+      values[node.index] = splatted;
+      return;
+    }
+  }
+  // The operand's index for an index of the result.
+  auto source_index = [&](const Index& index) {
+    Index at(from.size());
+    switch (op) {
+      case Op::broadcast:
+        for (size_t axis = 0; axis < from.size(); ++axis) at[axis] = i64(0);
+        for (size_t axis = 0; axis < index.size(); ++axis)
+          if (attributes[axis] >= 0 && from[static_cast<size_t>(attributes[axis])] != 1)
+            at[static_cast<size_t>(attributes[axis])] = index[axis];
+        return at;
+      case Op::transpose:
+        for (size_t axis = 0; axis < index.size(); ++axis) at[static_cast<size_t>(attributes[axis])] = index[axis];
+        return at;
+      case Op::slice:
+        at = index;
+        at[static_cast<size_t>(attributes[0])] = b.CreateAdd(at[static_cast<size_t>(attributes[0])], i64(attributes[1]));
+        return at;
+      case Op::reshape: {
+        llvm::Value* flat = i64(0);
+        for (size_t axis = 0; axis < index.size(); ++axis) flat = b.CreateAdd(b.CreateMul(flat, i64(shape[axis])), index[axis]);
+        for (size_t axis = from.size(); axis-- > 0;) {
+          at[axis] = b.CreateURem(flat, i64(from[axis]));
+          flat = b.CreateUDiv(flat, i64(from[axis]));
+        }
+        return at;
+      }
+      default: return index;
+    }
+  };
+  if (count <= register_elements) {
+    EmittedValue view{value(source).lanes, is_boolean(node), false, {}, nullptr, {}};
+    for (int64_t k = 0; k < count; ++k) view.elements.push_back(element(source, source_index(constant_index(shape, k))));
+    values[node.index] = view;
+    return;
+  }
+  to_memory(source);
+  const EmittedValue found = value(source);
+  if (plan.form[node] == Form::view) {
+    EmittedValue view = found;
+    view.elements.clear();
+    const EmittedValue packed = memory(type(source), found.lanes, found.base, found.lane_width);
+    bool possible = true;
+    switch (op) {
+      case Op::broadcast:
+        view.strides.assign(shape.size(), 0);
+        for (size_t axis = 0; axis < shape.size(); ++axis)
+          if (attributes[axis] >= 0 && from[static_cast<size_t>(attributes[axis])] != 1)
+            view.strides[axis] = found.strides[static_cast<size_t>(attributes[axis])];
+        break;
+      case Op::transpose:
+        for (size_t axis = 0; axis < shape.size(); ++axis)
+          view.strides[axis] = found.strides[static_cast<size_t>(attributes[axis])];
+        break;
+      case Op::slice: view.base = offset(found.base, attributes[1] * found.strides[static_cast<size_t>(attributes[0])]); break;
+      case Op::reshape:
+        possible = same(found.strides, packed.strides, from);
+        if (possible) view.strides = memory(type(node), found.lanes, found.base, found.lane_width).strides;
+        break;
+      default: break;
+    }
+    if (possible) {
+      values[node.index] = view;
+      return;
+    }
+  }
+  const EmittedValue target = result(node);
+  if (op == Op::reshape) {
+    // Over the operand's axes, the result at a running index: no division.
+    const EmittedValue flat = memory(type(source), target.lanes, target.base, target.lane_width);
+    each(from, [&](const Index& index) { store(flat, index, load(found, index)); });
+  } else {
+    each(shape, [&](const Index& index) { store(target, index, load(found, source_index(index))); });
+  }
+  values[node.index] = target;
+}
+
+// --- reductions
+
+void Emitter::emit_reduction(NodeId node) {
+  const Op op = graph.op(node);
+  const NodeId source = graph.input(node, 0);
+  const size_t axis = static_cast<size_t>(graph.attributes(node)[0]);
+  const int64_t length = graph.shape(source)[axis];
+  const bool with_lanes = node_lanes(node);
+  const Shape& shape = graph.shape(node);
+  if (length > register_elements || element_count(shape) > register_elements) prepare(source);
+  auto reduced = [&](const Index& index) -> llvm::Value* {
+    auto at = [&](llvm::Value* k) { return as(with_lanes, element(source, with_axis(index, axis, k))); };
+    if (op == Op::reduce_sum || op == Op::reduce_prod) {
+      llvm::Value* start = as(with_lanes, real(op == Op::reduce_sum ? 0 : 1));
+      return loop(length, {start}, [&](llvm::Value* k, Carried so_far) -> Carried {
+        return {op == Op::reduce_sum ? b.CreateFAdd(so_far[0], at(k)) : b.CreateFMul(so_far[0], at(k))};
+      })[0];
+    }
+    const bool largest = op == Op::reduce_max || op == Op::argmax;
+    if (is_boolean(source) && op != Op::argmax && op != Op::argmin) {
+      llvm::Value* start = as(with_lanes, b.getInt1(!largest));
+      return loop(length, {start}, [&](llvm::Value* k, Carried so_far) -> Carried {
+        return {largest ? b.CreateOr(so_far[0], at(k)) : b.CreateAnd(so_far[0], at(k))};
+      })[0];
+    }
+    if (length == 0) {
+      const double infinity = std::numeric_limits<double>::infinity();
+      return as(with_lanes, real(op == Op::reduce_max ? -infinity : op == Op::reduce_min ? infinity : 0));
+    }
+    auto number = [&](llvm::Value* k) {
+      llvm::Value* value = at(k);
+      return is_boolean(source) ? elementary(Op::convert, with_lanes, {{value}}) : value;
+    };
+    // The first element is the best so far; a later one replaces it when better or NaN, and NaN stays.
+    const bool with_position = op == Op::argmax || op == Op::argmin;
+    Carried best{number(i64(0))};
+    if (with_position) best.push_back(as(with_lanes, real(0)));
+    best = loop(length - 1, best, [&](llvm::Value* k, Carried so_far) -> Carried {
+      llvm::Value* next = b.CreateAdd(k, i64(1));
+      llvm::Value* candidate = number(next);
+      llvm::Value* better = largest ? b.CreateFCmpUGT(candidate, so_far[0]) : b.CreateFCmpULT(candidate, so_far[0]);
+      llvm::Value* replaces = b.CreateAnd(better, b.CreateFCmpORD(so_far[0], so_far[0]));
+      Carried result{b.CreateSelect(replaces, candidate, so_far[0])};
+      if (with_position) result.push_back(b.CreateSelect(replaces, as(with_lanes, b.CreateSIToFP(next, real_)), so_far[1]));
+      return result;
+    });
+    return with_position ? best[1] : best[0];
+  };
+  emit_elements(node, reduced);
+}
+
+// Each element by itself: registers when there are few, else a loop into memory. Operands are prepared.
+void Emitter::emit_elements(NodeId node, const std::function<llvm::Value*(const Index&)>& compute) {
+  const Shape& shape = graph.shape(node);
+  if (element_count(shape) <= register_elements) {
+    EmittedValue computed{node_lanes(node), is_boolean(node), false, {}, nullptr, {}};
+    for (int64_t k = 0; k < element_count(shape); ++k) computed.elements.push_back(compute(constant_index(shape, k)));
+    values[node.index] = std::move(computed);
+    return;
+  }
+  const EmittedValue target = result(node);
+  each(shape, [&](const Index& index) { store(target, index, compute(index)); });
+  values[node.index] = target;
+}
+
+void Emitter::emit_cumulative_sum(NodeId node) {
+  const NodeId source = graph.input(node, 0);
+  const size_t axis = static_cast<size_t>(graph.attributes(node)[0]);
+  const bool reverse = graph.attributes(node)[1] != 0, with_lanes = node_lanes(node);
+  const Shape& shape = graph.shape(node);
+  if (element_count(shape) > register_elements) prepare(source);
+  Shape around = shape;
+  around.erase(around.begin() + static_cast<std::ptrdiff_t>(axis));
+  const EmittedValue target = result(node);
+  each(around, [&](const Index& index) {
+    loop(shape[axis], {zero(with_lanes)}, [&](llvm::Value* k, Carried so_far) -> Carried {
+      llvm::Value* at = reverse ? b.CreateSub(i64(shape[axis] - 1), k) : k;
+      const Index place = with_axis(index, axis, at);
+      if (element_count(shape) > register_elements || llvm::isa<llvm::ConstantInt>(at)) {
+        llvm::Value* total = b.CreateFAdd(so_far[0], as(with_lanes, element(source, place)));
+        store(target, place, total);
+        return {total};
+      }
+      internal_error("a loop over a register array");
+    });
+  });
+  set_result(node, target);
+}
+
+void Emitter::emit_concat(NodeId node) {
+  const size_t axis = static_cast<size_t>(graph.attributes(node)[0]);
+  const Shape& shape = graph.shape(node);
+  if (element_count(shape) <= register_elements) {
+    emit_elements(node, [&](const Index& index) {
+      int64_t at = llvm::cast<llvm::ConstantInt>(index[axis])->getSExtValue();
+      for (NodeId input : graph.inputs(node)) {
+        const int64_t length = graph.shape(input)[axis];
+        if (at < length) {
+          Index place = index;
+          place[axis] = i64(at);
+          return as(node_lanes(node), element(input, place));
+        }
+        at -= length;
+      }
+      internal_error("concat: an index beyond its operands");
+    });
+    return;
+  }
+  for (NodeId input : graph.inputs(node)) prepare(input);
+  const EmittedValue target = result(node);
+  int64_t start = 0;
+  for (NodeId input : graph.inputs(node)) {
+    EmittedValue rows = target;
+    rows.base = offset(target.base, start * target.strides[axis]);
+    each(graph.shape(input), [&](const Index& index) { store(rows, index, element(input, index)); });
+    start += graph.shape(input)[axis];
+  }
+  values[node.index] = target;
+}
+
+void Emitter::emit_pad(NodeId node) {
+  const size_t axis = static_cast<size_t>(graph.attributes(node)[0]);
+  const int64_t start = graph.attributes(node)[1];
+  const NodeId source = graph.input(node, 0);
+  const Shape& shape = graph.shape(node);
+  const int64_t length = graph.shape(source)[axis];
+  llvm::Value* nothing = is_boolean(node) ? b.getInt1(false) : real(0);
+  if (element_count(shape) <= register_elements) {
+    emit_elements(node, [&](const Index& index) {
+      const int64_t at = llvm::cast<llvm::ConstantInt>(index[axis])->getSExtValue() - start;
+      if (at < 0 || at >= length) return as(node_lanes(node), nothing);
+      Index place = index;
+      place[axis] = i64(at);
+      return as(node_lanes(node), element(source, place));
+    });
+    return;
+  }
+  prepare(source);
+  const EmittedValue target = result(node);
+  auto rows_from = [&](int64_t first) {
+    EmittedValue rows = target;
+    rows.base = offset(target.base, first * target.strides[axis]);
+    return rows;
+  };
+  Shape before = shape, after = shape;
+  before[axis] = start;
+  after[axis] = shape[axis] - start - length;
+  fill(rows_from(0), before, nothing);
+  const EmittedValue inside = rows_from(start);
+  each(graph.shape(source), [&](const Index& index) { store(inside, index, element(source, index)); });
+  fill(rows_from(start + length), after, nothing);
+  values[node.index] = target;
+}
+
+// --- indexing
+
+// The index clamped into the table, for memory safety, and whether it was inside. NaN is outside.
+Emitter::Position Emitter::position(llvm::Value* index, int64_t length) {
+  auto constant = [&](double number) { return llvm::ConstantFP::get(index->getType(), number); };
+  llvm::Value* inside =
+      b.CreateAnd(b.CreateFCmpOGE(index, constant(0)), b.CreateFCmpOLT(index, constant(static_cast<double>(length))));
+  llvm::Value* clamped = b.CreateSelect(inside, index, constant(0));
+  llvm::Type* narrow = b.getInt32Ty();
+  if (index->getType()->isVectorTy()) narrow = lanes_type(narrow);
+  llvm::Value* where = b.CreateFPToSI(clamped, narrow);
+  return {index->getType()->isVectorTy() ? where : b.CreateSExt(where, b.getInt64Ty()), inside};
+}
+
+namespace {
+// Up to so many rows a varying index selects by comparing with each.
+constexpr int64_t chain_length = 16;
+}  // namespace
+
+void Emitter::emit_gather(NodeId node) {
+  const NodeId table = graph.input(node, 0), indices = graph.input(node, 1);
+  const size_t batch = static_cast<size_t>(graph.attributes(node)[0]);
+  const Shape &table_shape = graph.shape(table), &index_shape = graph.shape(indices);
+  const int64_t length = table_shape[batch];
+  const bool with_lanes = node_lanes(node), varying = node_lanes(indices);
+  llvm::Value* missing = is_boolean(node) ? b.getInt1(false) : real(std::numeric_limits<double>::quiet_NaN());
+  const bool chain = varying && (length <= chain_length || is_boolean(node));
+  const bool large = element_count(graph.shape(node)) > register_elements;
+  if (!chain || large || length > register_elements) prepare(table);
+  if (!chain) to_memory(table);
+  if (large) prepare(indices);
+  emit_elements(node, [&](const Index& index) -> llvm::Value* {
+    const Index batches = part(index, 0, batch), slice = part(index, index_shape.size(), index.size());
+    llvm::Value* wanted = element(indices, part(index, 0, index_shape.size()));
+    auto row = [&](llvm::Value* k) { return joined(joined(batches, {k}), slice); };
+    if (chain) {
+      // NaN compares false with every row.
+      llvm::Value* floored = elementary(Op::floor, true, {{splat(wanted)}});
+      return loop(length, {splat(missing)}, [&](llvm::Value* k, Carried so_far) -> Carried {
+        llvm::Value* here = b.CreateFCmpOEQ(floored, splat(b.CreateSIToFP(k, real_)));
+        return {b.CreateSelect(here, splat(element(table, row(k))), so_far[0])};
+      })[0];
+    }
+    const Position at = position(wanted, length);
+    if (!varying) {
+      llvm::Value* found = as(with_lanes, load(value(table), row(at.where)));
+      return b.CreateSelect(at.inside, found, as(with_lanes, missing));
+    }
+    return b.CreateMaskedGather(lanes_type(real_), lane_addresses(value(table), row(i64(0)), batch, at.where),
+                                llvm::Align(static_cast<uint64_t>(real_bytes())), at.inside, splat(missing));
+  });
+}
+
+// Addresses of element `index` of an array, each lane with its own position along `axis`.
+llvm::Value* Emitter::lane_addresses(const EmittedValue& array, const Index& index, size_t axis, llvm::Value* where) {
+  llvm::Value* wide = b.CreateSExt(where, lanes_type(b.getInt64Ty()));
+  llvm::Value* bytes = b.CreateMul(wide, splat(i64(array.strides[axis])));
+  if (array.lanes) {
+    std::vector<llvm::Constant*> own;
+    for (int lane = 0; lane < lanes; ++lane) own.push_back(b.getInt64(static_cast<uint64_t>(lane * real_bytes())));
+    bytes = b.CreateAdd(bytes, llvm::ConstantVector::get(own));
+  }
+  return b.CreateGEP(b.getInt8Ty(), address(array, index), bytes);
+}
+
+void Emitter::emit_scatter(NodeId node) {
+  const NodeId source = graph.input(node, 0), indices = graph.input(node, 1);
+  const size_t batch = static_cast<size_t>(graph.attributes(node)[0]);
+  const Shape &shape = graph.shape(node), &from = graph.shape(source), &index_shape = graph.shape(indices);
+  const int64_t length = shape[batch];
+  const bool with_lanes = node_lanes(node), varying = node_lanes(indices);
+  if (element_count(from) > register_elements) {
+    prepare(source);
+    prepare(indices);
+  }
+  const EmittedValue target = result(node);
+  fill(target, shape, real(0));
+  each(from, [&](const Index& index) {
+    const Index batches = part(index, 0, batch), slice = part(index, index_shape.size(), index.size());
+    auto row = [&](llvm::Value* k) { return joined(joined(batches, {k}), slice); };
+    llvm::Value* added = as(with_lanes, element(source, index));
+    const Position at = position(element(indices, part(index, 0, index_shape.size())), length);
+    if (!varying) {
+      llvm::Value* before = load(target, row(at.where));
+      store(target, row(at.where), b.CreateSelect(at.inside, b.CreateFAdd(before, added), before));
+      return;
+    }
+    // Every lane has its own table, so no two addresses are equal.
+    llvm::Value* addresses = lane_addresses(target, row(i64(0)), batch, at.where);
+    const llvm::Align align(static_cast<uint64_t>(real_bytes()));
+    llvm::Value* before = b.CreateMaskedGather(lanes_type(real_), addresses, align, at.inside, splat(real(0)));
+    b.CreateMaskedScatter(b.CreateFAdd(before, added), addresses, align, at.inside);
+  });
+  set_result(node, target);
+}
+
+}  // namespace alea

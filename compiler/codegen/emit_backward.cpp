@@ -1,0 +1,385 @@
+// The backward phases and finish: adjoints carried from step to step, sums over the samples, gradients out.
+//
+// Sums over samples never depend on the number of lanes at work: a small sum is kept per lane, in order of
+// time, and its 64 lanes are added by a fixed tree in finish; a large one has `modulus` slots an element,
+// lane i adding to slot i mod modulus in ascending order. Lanes beyond the samples that count are selected away.
+#include <llvm/IR/Intrinsics.h>
+
+#include "compiler/codegen/emitter.h"
+#include "dsl/diagnostic.h"
+
+namespace alea {
+namespace {
+
+constexpr int64_t most_register_sums = 16;
+constexpr int64_t outer_rows = 4;
+
+std::vector<int> lanes_from(int64_t first, int64_t count) {
+  std::vector<int> list;
+  for (int64_t k = 0; k < count; ++k) list.push_back(static_cast<int>(first + k));
+  return list;
+}
+
+}  // namespace
+
+// --- adding to accumulators
+
+// The slots of one element: the value's lanes, `modulus` at a time, in ascending order.
+void Emitter::add_to_slots(llvm::Value* address, llvm::Value* value) {
+  const int64_t modulus = schedule.modulus;
+  llvm::Type* slots = llvm::FixedVectorType::get(real_, static_cast<unsigned>(modulus));
+  llvm::Value* sum = b.CreateAlignedLoad(slots, address, llvm::Align(64));
+  for (int64_t first = 0; first < lanes; first += modulus)
+    sum = b.CreateFAdd(sum, b.CreateShuffleVector(value, lanes_from(first, modulus)));
+  b.CreateAlignedStore(sum, address, llvm::Align(64));
+}
+
+// slots[i, j] += left[i] right[j], four rows at a time so that they share the right operand.
+void Emitter::add_outer(AccumulatorId id, NodeId outer) {
+  const NodeId left = graph.input(outer, 0), right = graph.input(outer, 1);
+  const int64_t rows = graph.shape(left)[0], columns = graph.shape(right)[0], modulus = schedule.modulus;
+  llvm::Type* slots = llvm::FixedVectorType::get(real_, static_cast<unsigned>(modulus));
+  prepare(left);
+  prepare(right);
+  llvm::Value* base = offset(arena, schedule.accumulators[id].offset);
+  llvm::Value* counted = valid();
+  auto masked = [&](llvm::Value* value) { return b.CreateSelect(counted, splat(value), zero(true)); };
+  const int64_t slot_width = modulus * real_bytes();
+  auto some_rows = [&](llvm::Value* first, int64_t count) {
+    Carried own;
+    for (int64_t r = 0; r < count; ++r) own.push_back(masked(element(left, {b.CreateAdd(first, i64(r))})));
+    llvm::Value* row = offset(base, first, columns * slot_width);
+    loop(columns, {}, [&](llvm::Value* j, Carried) -> Carried {
+      llvm::Value* other = masked(element(right, {j}));
+      for (int64_t r = 0; r < count; ++r) {
+        llvm::Value* address = offset(offset(row, r * columns * slot_width), j, slot_width);
+        llvm::Value* sum = b.CreateAlignedLoad(slots, address, llvm::Align(64));
+        for (int64_t part = 0; part < lanes; part += modulus)
+          sum = fma(b.CreateShuffleVector(own[static_cast<size_t>(r)], lanes_from(part, modulus)),
+                    b.CreateShuffleVector(other, lanes_from(part, modulus)), sum);
+        b.CreateAlignedStore(sum, address, llvm::Align(64));
+      }
+      return {};
+    });
+  };
+  const int64_t whole = rows / outer_rows;
+  if (whole > 0)
+    rolled_loop(i64(whole), {}, [&](llvm::Value* t, Carried) -> Carried {
+      some_rows(b.CreateMul(t, i64(outer_rows)), outer_rows);
+      return {};
+    });
+  if (rows % outer_rows != 0) some_rows(i64(whole * outer_rows), rows % outer_rows);
+}
+
+// target[index[i], s] += value[i, s]
+void Emitter::add_indexed(AccumulatorId id, const Contribution& contribution) {
+  const Accumulator& accumulator = program.accumulators[id];
+  const AccumulatorArea& area = schedule.accumulators[id];
+  const Shape& shape = graph.shape(contribution.value);
+  const size_t index_axes = graph.shape(contribution.index).size();
+  const bool varying = node_lanes(contribution.index);
+  const bool by_lanes = area.form == AccumulatorForm::lanes;
+  const int64_t length = accumulator.type.shape[0];
+  const llvm::Align align(static_cast<uint64_t>(real_bytes()));
+  if (element_count(shape) > register_elements) {
+    prepare(contribution.value);
+    prepare(contribution.index);
+  }
+  EmittedValue slots =
+      by_lanes ? accumulator_slot(id) : memory(accumulator.type, true, offset(arena, area.offset), schedule.modulus, true);
+  each(shape, [&](const Index& index) {
+    Index at{i64(0)};
+    at.insert(at.end(), index.begin() + static_cast<std::ptrdiff_t>(index_axes), index.end());
+    llvm::Value* wanted = element(contribution.index, {index.begin(), index.begin() + static_cast<std::ptrdiff_t>(index_axes)});
+    const Position where = position(wanted, length);
+    llvm::Value* value = splat(element(contribution.value, index));
+    if (!varying) {
+      at[0] = where.where;
+      llvm::Value* counted = splat(where.inside);
+      if (!by_lanes) counted = b.CreateAnd(counted, valid());
+      value = b.CreateSelect(counted, value, zero(true));
+      if (by_lanes) store(slots, at, b.CreateFAdd(load(slots, at), value));
+      else add_to_slots(address(slots, at), value);
+      return;
+    }
+    if (by_lanes) {
+      llvm::Value* addresses = lane_addresses(slots, at, 0, where.where);
+      llvm::Value* before = b.CreateMaskedGather(lanes_type(real_), addresses, align, where.inside, zero(true));
+      b.CreateMaskedScatter(b.CreateFAdd(before, value), addresses, align, where.inside);
+      return;
+    }
+    // `modulus` lanes at a time: lane i writes slot i mod modulus, so no two addresses are equal.
+    const int64_t modulus = schedule.modulus;
+    llvm::Value* counted = b.CreateAnd(where.inside, valid());
+    auto* part_type = llvm::FixedVectorType::get(real_, static_cast<unsigned>(modulus));
+    std::vector<llvm::Constant*> own;
+    for (int64_t lane = 0; lane < modulus; ++lane) own.push_back(b.getInt64(static_cast<uint64_t>(lane * real_bytes())));
+    llvm::Value* rows = b.CreateMul(b.CreateSExt(where.where, lanes_type(b.getInt64Ty())), splat(i64(slots.strides[0])));
+    for (int64_t first = 0; first < lanes; first += modulus) {
+      const std::vector<int> part = lanes_from(first, modulus);
+      llvm::Value* bytes = b.CreateAdd(b.CreateShuffleVector(rows, part), llvm::ConstantVector::get(own));
+      llvm::Value* addresses = b.CreateGEP(b.getInt8Ty(), address(slots, at), bytes);
+      llvm::Value* mask = b.CreateShuffleVector(counted, part);
+      llvm::Value* before = b.CreateMaskedGather(part_type, addresses, align, mask, llvm::Constant::getNullValue(part_type));
+      b.CreateMaskedScatter(b.CreateFAdd(before, b.CreateShuffleVector(value, part)), addresses, align, mask);
+    }
+  });
+}
+
+void Emitter::add_accumulated(AccumulatorId id, const Contribution& contribution, Carried* in_registers) {
+  if (contribution.index) return add_indexed(id, contribution);
+  const AccumulatorArea& area = schedule.accumulators[id];
+  const Shape& shape = program.accumulators[id].type.shape;
+  if (in_registers) {
+    for (int64_t k = 0; k < element_count(shape); ++k) {
+      llvm::Value*& sum = (*in_registers)[static_cast<size_t>(k)];
+      sum = b.CreateFAdd(sum, splat(element(contribution.value, constant_index(shape, k))));
+    }
+    return;
+  }
+  if (element_count(shape) > register_elements) prepare(contribution.value);
+  if (area.form == AccumulatorForm::lanes) {
+    const EmittedValue slots = accumulator_slot(id);
+    each(shape, [&](const Index& index) {
+      store(slots, index, b.CreateFAdd(load(slots, index), splat(element(contribution.value, index))));
+    });
+    return;
+  }
+  const NodeId node = contribution.value;
+  if (plan.form[node] == Form::inlined && graph.op(node) == Op::outer && graph.attributes(node)[0] == 0)
+    return add_outer(id, node);
+  const EmittedValue slots = memory(program.accumulators[id].type, true, offset(arena, area.offset), schedule.modulus, true);
+  llvm::Value* counted = valid();
+  each(shape, [&](const Index& index) {
+    add_to_slots(address(slots, index), b.CreateSelect(counted, splat(element(node, index)), zero(true)));
+  });
+}
+
+void Emitter::add_contributions(std::unordered_map<uint32_t, Carried>& in_registers) {
+  for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
+    if (schedule.accumulators[AccumulatorId{k}].form == AccumulatorForm::unused) continue;
+    const auto found = in_registers.find(k);
+    for (const Contribution& contribution : program.accumulators[AccumulatorId{k}].contributions)
+      if (contribution.phase == phase)
+        add_accumulated(AccumulatorId{k}, contribution, found == in_registers.end() ? nullptr : &found->second);
+  }
+}
+
+// --- phases
+
+llvm::Function* emit_final_backward(ModuleContext& context) {
+  Emitter e(context, Phase::final_backward, context.backward_lanes, "final_backward_phase");
+  const Program& program = e.program;
+  for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
+    const AccumulatorArea& area = e.schedule.accumulators[AccumulatorId{k}];
+    if (area.form == AccumulatorForm::unused) continue;
+    const int64_t width = area.form == AccumulatorForm::lanes ? group_size : e.schedule.modulus;
+    const int64_t bytes = element_count(program.accumulators[AccumulatorId{k}].type.shape) * width * e.real_bytes();
+    e.b.CreateMemSet(e.offset(e.arena, area.offset), e.b.getInt8(0), static_cast<uint64_t>(bytes), llvm::Align(64));
+  }
+  e.chunks([&] {
+    e.emit_order();
+    for (uint32_t k = 0; k < program.carries.size(); ++k) {
+      const AdjointCarryId id{k};
+      if (e.schedule.carries[id] < 0) continue;
+      const AdjointCarry& carry = program.carries[id];
+      if (carry.final_value) e.write(carry.final_value, e.carry_slot(id));
+      else e.fill(e.carry_slot(id), carry.type.shape, e.real(0));
+    }
+    std::unordered_map<uint32_t, Emitter::Carried> none;
+    e.add_contributions(none);
+  });
+  e.b.CreateRetVoid();
+  return e.function;
+}
+
+namespace {
+
+// The reversed steps of one chunk. In registers through the loop: small adjoints, then small sums.
+class ReversedLoop {
+ public:
+  explicit ReversedLoop(Emitter& emitter) : e(emitter), program(e.program) {}
+
+  void emit() {
+    llvm::Value* taken =
+        e.b.CreateAlignedLoad(e.b.getInt64Ty(), e.offset(e.offset(e.arena, e.schedule.steps), e.chunk, 8), llvm::Align(8));
+    auto* enter = llvm::BasicBlock::Create(e.b.getContext(), "enter", e.function);
+    auto* done = llvm::BasicBlock::Create(e.b.getContext(), "swept", e.function);
+    e.b.CreateCondBr(e.b.CreateICmpNE(taken, e.i64(0)), enter, done);
+    e.b.SetInsertPoint(enter);
+    e.before_loops = e.marker("carried");
+    Emitter::Carried carried = initial();
+    e.before_loops = e.marker("steps");
+    carried = e.rolled_loop(taken, carried, [&](llvm::Value* i, const Emitter::Carried& now) {
+      e.time = e.b.CreateSub(e.b.CreateSub(taken, e.i64(1)), i, "t");
+      e.before_body = e.marker("body");
+      return step(now);
+    });
+    finish(carried);
+    e.b.CreateBr(done);
+    e.b.SetInsertPoint(done);
+  }
+
+ private:
+  Emitter::Carried initial() {
+    Emitter::Carried carried;
+    for (uint32_t k = 0; k < program.carries.size(); ++k) {
+      const AdjointCarryId id{k};
+      if (e.schedule.carries[id] < 0) continue;
+      if (!e.is_small(program.carries[id].type)) {
+        large_.push_back(id);
+        continue;
+      }
+      small_.push_back(id);
+      for (llvm::Value* value : e.load_all(e.carry_slot(id), program.carries[id].type.shape)) carried.push_back(value);
+    }
+    for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
+      const AccumulatorId id{k};
+      const Accumulator& accumulator = program.accumulators[id];
+      const int64_t count = element_count(accumulator.type.shape);
+      bool here = false, indexed = false;
+      for (const Contribution& contribution : accumulator.contributions) {
+        here = here || contribution.phase == Phase::step_backward;
+        indexed = indexed || contribution.index;
+      }
+      if (e.schedule.accumulators[id].form != AccumulatorForm::lanes || !here || indexed || count > register_elements ||
+          sums_count_ + count > most_register_sums)
+        continue;
+      sums_count_ += count;
+      sums_.push_back(id);
+      for (llvm::Value* value : e.load_all(e.accumulator_slot(id), accumulator.type.shape)) carried.push_back(value);
+    }
+    return carried;
+  }
+
+  Emitter::Carried step(const Emitter::Carried& now) {
+    auto at = now.begin();
+    std::unordered_map<uint32_t, EmittedValue> adjoints;
+    for (AdjointCarryId id : small_) {
+      const auto count = static_cast<std::ptrdiff_t>(element_count(program.carries[id].type.shape));
+      adjoints[id.index] = {true, false, false, {at, at + count}, nullptr, {}};
+      at += count;
+    }
+    for (AdjointCarryId id : large_) adjoints[id.index] = e.carry_slot(id);
+    for (NodeId node : e.plan.order)
+      if (e.graph.op(node) == Op::adjoint) e.values[node.index] = adjoints.at(e.graph[node].payload);
+    std::unordered_map<uint32_t, Emitter::Carried> sums;
+    for (AccumulatorId id : sums_) {
+      const auto count = static_cast<std::ptrdiff_t>(element_count(program.accumulators[id].type.shape));
+      sums[id.index] = {at, at + count};
+      at += count;
+    }
+    e.emit_order();
+    e.add_contributions(sums);
+    Emitter::Carried next;
+    for (AdjointCarryId id : small_) {
+      const NodeId value = program.carries[id].step_value;
+      const auto count = static_cast<size_t>(element_count(program.carries[id].type.shape));
+      const Emitter::Carried elements = value ? e.elements_of(value, true) : Emitter::Carried(count, e.zero(true));
+      next.insert(next.end(), elements.begin(), elements.end());
+    }
+    for (AccumulatorId id : sums_) next.insert(next.end(), sums[id.index].begin(), sums[id.index].end());
+    std::vector<std::pair<NodeId, EmittedValue>> replaced;
+    for (AdjointCarryId id : large_) {
+      if (program.carries[id].step_value) replaced.emplace_back(program.carries[id].step_value, e.carry_slot(id));
+      else e.fill(e.carry_slot(id), program.carries[id].type.shape, e.real(0));
+    }
+    e.replace(replaced);
+    return next;
+  }
+
+  void finish(const Emitter::Carried& last) {
+    auto at = last.begin();
+    auto store = [&](const EmittedValue& slot, const Shape& shape) {
+      const auto count = static_cast<std::ptrdiff_t>(element_count(shape));
+      e.store_all(slot, shape, {at, at + count});
+      at += count;
+    };
+    for (AdjointCarryId id : small_) store(e.carry_slot(id), program.carries[id].type.shape);
+    for (AccumulatorId id : sums_) store(e.accumulator_slot(id), program.accumulators[id].type.shape);
+  }
+
+  Emitter& e;
+  const Program& program;
+  std::vector<AdjointCarryId> small_, large_;
+  std::vector<AccumulatorId> sums_;
+  int64_t sums_count_ = 0;
+};
+
+}  // namespace
+
+llvm::Function* emit_step_backward(ModuleContext& context) {
+  Emitter e(context, Phase::step_backward, context.backward_lanes, "step_backward_phase");
+  if (e.program.horizon > 0) e.chunks([&] { ReversedLoop(e).emit(); });
+  e.b.CreateRetVoid();
+  return e.function;
+}
+
+llvm::Function* emit_init_backward(ModuleContext& context) {
+  Emitter e(context, Phase::init_backward, context.backward_lanes, "init_backward_phase");
+  e.chunks([&] {
+    for (NodeId node : e.plan.order) {
+      if (e.graph.op(node) == Op::adjoint) e.set_result(node, e.carry_slot(AdjointCarryId{e.graph[node].payload}));
+      if (e.graph.op(node) == Op::accumulated) e.set_result(node, e.accumulator_slot(AccumulatorId{e.graph[node].payload}));
+    }
+    e.emit_order();
+    std::unordered_map<uint32_t, Emitter::Carried> none;
+    e.add_contributions(none);
+  });
+  e.b.CreateRetVoid();
+  return e.function;
+}
+
+llvm::Function* emit_finish(ModuleContext& context) {
+  Emitter e(context, Phase::finish, 1, "finish_phase");
+  const Program& program = e.program;
+  for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
+    const AccumulatorArea& area = e.schedule.accumulators[AccumulatorId{k}];
+    const Accumulator& accumulator = program.accumulators[AccumulatorId{k}];
+    if (area.form == AccumulatorForm::unused || has_lanes(program, accumulator.target)) continue;
+    const bool by_lanes = area.form == AccumulatorForm::lanes;
+    const int64_t width = by_lanes ? group_size : e.schedule.modulus;
+    llvm::Type* type = llvm::FixedVectorType::get(e.real_type(), static_cast<unsigned>(width));
+    llvm::Value* counted = nullptr;
+    if (by_lanes) {
+      std::vector<llvm::Constant*> own;
+      for (int lane = 0; lane < group_size; ++lane) own.push_back(e.b.getInt32(static_cast<uint32_t>(lane)));
+      llvm::Value* count =
+          e.b.CreateTrunc(e.argument(offsetof(KernelArguments, sample_count), e.b.getInt64Ty()), e.b.getInt32Ty());
+      counted = e.b.CreateICmpSLT(llvm::ConstantVector::get(own), e.b.CreateVectorSplat(group_size, count));
+    }
+    e.loop(element_count(accumulator.type.shape), {}, [&](llvm::Value* i, Emitter::Carried) -> Emitter::Carried {
+      llvm::Value* slots = e.offset(e.offset(e.arena, area.offset), i, width * e.real_bytes());
+      llvm::Value* lanes = e.b.CreateAlignedLoad(type, slots, llvm::Align(64));
+      if (by_lanes) lanes = e.b.CreateSelect(counted, lanes, llvm::Constant::getNullValue(type));
+      llvm::Value* out = e.offset(e.offset(e.arena, area.reduced), i, e.real_bytes());
+      e.b.CreateAlignedStore(e.lane_sum(lanes), out, llvm::Align(static_cast<uint64_t>(e.real_bytes())));
+      return {};
+    });
+  }
+  e.before_loops = e.before_body = e.marker("summed");
+  for (NodeId node : e.plan.order)
+    if (e.graph.op(node) == Op::accumulated) {
+      const int64_t at = e.schedule.accumulators[AccumulatorId{e.graph[node].payload}].reduced;
+      e.set_result(node, e.memory(e.type(node), false, e.offset(e.arena, at), 1));
+    }
+  e.emit_order();
+  llvm::Value* gradient = e.argument(offsetof(KernelArguments, gradient), e.b.getPtrTy());
+  int64_t first = 0;
+  for (const ProgramParam& param : program.params) {
+    const Shape& shape = param.type.shape;
+    EmittedValue out = e.memory(param.type, false, nullptr, 1);
+    out.base = e.offset(gradient, first * 8);
+    for (int64_t& stride : out.strides) stride = stride / e.real_bytes() * 8;
+    if (param.gradient && !e.is_small(param.type)) e.prepare(param.gradient);
+    e.each(shape, [&](const Index& index) {
+      llvm::Value* value = param.gradient ? e.element(param.gradient, index) : e.real(0);
+      e.b.CreateAlignedStore(e.b.CreateFPExt(value, e.b.getDoubleTy()), e.address(out, index), llvm::Align(8));
+    });
+    first += element_count(shape);
+  }
+  e.b.CreateRetVoid();
+  return e.function;
+}
+
+}  // namespace alea

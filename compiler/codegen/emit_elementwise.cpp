@@ -1,0 +1,197 @@
+// Elementwise operations: arithmetic, comparisons and selections as instructions, elementary functions by the
+// templates of compiler/kernel/elementary.h over a builder of LLVM values.
+#include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/MDBuilder.h>
+
+#include "compiler/codegen/emitter.h"
+#include "compiler/kernel/elementary.h"
+#include "dsl/diagnostic.h"
+
+namespace alea {
+namespace {
+
+// The builder of elementary_builder.h.
+template <class T>
+struct LlvmBuilder {
+  using Real = T;
+  using Value = llvm::Value*;
+  using Whole = llvm::Value*;
+  using Mask = llvm::Value*;
+
+  Emitter& emitter;
+  bool lanes;
+  llvm::IRBuilder<>& b = emitter.b;
+
+  llvm::Type* type(llvm::Type* element) const { return lanes ? emitter.lanes_type(element) : element; }
+  llvm::Type* whole_type() const { return type(b.getIntNTy(sizeof(T) * 8)); }
+
+  Value constant(double x) { return llvm::ConstantFP::get(type(emitter.real_type()), static_cast<double>(static_cast<T>(x))); }
+  Value add(Value x, Value y) { return b.CreateFAdd(x, y); }
+  Value sub(Value x, Value y) { return b.CreateFSub(x, y); }
+  Value mul(Value x, Value y) { return b.CreateFMul(x, y); }
+  Value div(Value x, Value y) { return b.CreateFDiv(x, y); }
+  Value fma(Value x, Value y, Value z) { return emitter.fma(x, y, z); }
+  Value neg(Value x) { return b.CreateFNeg(x); }
+  Value abs(Value x) { return b.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, x); }
+  Value sqrt(Value x) { return b.CreateUnaryIntrinsic(llvm::Intrinsic::sqrt, x); }
+  Value floor(Value x) { return b.CreateUnaryIntrinsic(llvm::Intrinsic::floor, x); }
+  Value round_even(Value x) { return b.CreateUnaryIntrinsic(llvm::Intrinsic::roundeven, x); }
+  Mask less(Value x, Value y) { return b.CreateFCmpOLT(x, y); }
+  Mask less_equal(Value x, Value y) { return b.CreateFCmpOLE(x, y); }
+  Mask equal(Value x, Value y) { return b.CreateFCmpOEQ(x, y); }
+  Value select(Mask mask, Value x, Value y) { return b.CreateSelect(mask, x, y); }
+  Mask mask_and(Mask x, Mask y) { return b.CreateAnd(x, y); }
+  Mask mask_or(Mask x, Mask y) { return b.CreateOr(x, y); }
+  Mask mask_not(Mask x) { return b.CreateNot(x); }
+  Whole bits(Value x) { return b.CreateBitCast(x, whole_type()); }
+  Value value(Whole x) { return b.CreateBitCast(x, type(emitter.real_type())); }
+  Whole whole_constant(uint64_t x) { return llvm::ConstantInt::get(whole_type(), sizeof(T) == 4 ? static_cast<uint32_t>(x) : x); }
+  Whole whole_add(Whole x, Whole y) { return b.CreateAdd(x, y); }
+  Whole whole_sub(Whole x, Whole y) { return b.CreateSub(x, y); }
+  Whole whole_and(Whole x, Whole y) { return b.CreateAnd(x, y); }
+  Whole whole_or(Whole x, Whole y) { return b.CreateOr(x, y); }
+  Whole whole_xor(Whole x, Whole y) { return b.CreateXor(x, y); }
+  Whole whole_shift_left(Whole x, int count) { return b.CreateShl(x, static_cast<uint64_t>(count)); }
+  Whole whole_shift_right(Whole x, int count) { return b.CreateLShr(x, static_cast<uint64_t>(count)); }
+  Mask whole_nonzero(Whole x) { return b.CreateICmpNE(x, llvm::Constant::getNullValue(x->getType())); }
+
+  // A branch that is hardly ever taken, to a call for the lanes of `where`, through memory.
+  Value rare(elementary::Rare function, Mask where, Value x, Value usual) {
+    llvm::Value* mask = where;
+    if (lanes) mask = b.CreateBitCast(mask, b.getIntNTy(static_cast<unsigned>(emitter.lanes)));
+    mask = b.CreateZExt(mask, b.getInt64Ty());
+    auto* cold = llvm::BasicBlock::Create(b.getContext(), "rare", emitter.function);
+    auto* next = llvm::BasicBlock::Create(b.getContext(), "usual", emitter.function);
+    llvm::BasicBlock* from = b.GetInsertBlock();
+    b.CreateCondBr(b.CreateICmpNE(mask, emitter.i64(0)), cold, next,
+                   llvm::MDBuilder(b.getContext()).createBranchWeights(1, 1'000'000));
+    b.SetInsertPoint(cold);
+    const int64_t count = lanes ? emitter.lanes : 1;
+    llvm::Value* memory = emitter.scratch_bytes(2 * count * emitter.real_bytes());
+    llvm::Value* second = emitter.offset(memory, count * emitter.real_bytes());
+    const llvm::Align align(sizeof(T));
+    b.CreateAlignedStore(x, memory, align);
+    b.CreateAlignedStore(usual, second, align);
+    llvm::Type* pointer = b.getPtrTy();
+    b.CreateCall(
+        emitter.external(emitter.symbol("rare_value"), {b.getInt64Ty(), b.getInt64Ty(), b.getInt64Ty(), pointer, pointer}),
+        {emitter.i64(static_cast<int64_t>(function)), emitter.i64(count), mask, memory, second});
+    llvm::Value* replaced = b.CreateAlignedLoad(usual->getType(), second, align);
+    b.CreateBr(next);
+    b.SetInsertPoint(next);
+    llvm::PHINode* result = b.CreatePHI(usual->getType(), 2);
+    result->addIncoming(usual, from);
+    result->addIncoming(replaced, cold);
+    return result;
+  }
+};
+
+template <class T>
+llvm::Value* apply(Emitter& emitter, Op op, bool lanes, std::span<llvm::Value* const> operands) {
+  using B = LlvmBuilder<T>;
+  B builder{emitter, lanes};
+  llvm::IRBuilder<>& b = emitter.b;
+  auto x = [&](size_t k) { return elementary::Real<B>{&builder, operands[k]}; };
+  auto boolean = [&] { return operands[0]->getType()->isIntOrIntVectorTy(1); };
+  switch (op) {
+    case Op::negate: return b.CreateFNeg(operands[0]);
+    case Op::abs: return elementary::abs(x(0)).value;
+    case Op::sign: return elementary::sign(x(0)).value;
+    case Op::floor: return elementary::floor(x(0)).value;
+    case Op::ceil: return elementary::ceil(x(0)).value;
+    case Op::round: return elementary::round_even(x(0)).value;
+    case Op::truncate: return elementary::truncate(x(0)).value;
+    case Op::convert: return boolean() ? b.CreateSelect(operands[0], builder.constant(1), builder.constant(0)) : operands[0];
+    case Op::sqrt: return elementary::sqrt(x(0)).value;
+    case Op::exp: return elementary::exp(x(0)).value;
+    case Op::expm1: return elementary::expm1(x(0)).value;
+    case Op::log: return elementary::log(x(0)).value;
+    case Op::log1p: return elementary::log1p(x(0)).value;
+    case Op::sin: return elementary::sin(x(0)).value;
+    case Op::cos: return elementary::cos(x(0)).value;
+    case Op::tan: return elementary::tan(x(0)).value;
+    case Op::asin: return elementary::asin(x(0)).value;
+    case Op::acos: return elementary::acos(x(0)).value;
+    case Op::atan: return elementary::atan(x(0)).value;
+    case Op::sinh: return elementary::sinh(x(0)).value;
+    case Op::cosh: return elementary::cosh(x(0)).value;
+    case Op::tanh: return elementary::tanh(x(0)).value;
+    case Op::sigmoid: return elementary::sigmoid(x(0)).value;
+    case Op::softplus: return elementary::softplus(x(0)).value;
+    case Op::erf: return elementary::erf(x(0)).value;
+    case Op::erfc: return elementary::erfc(x(0)).value;
+    case Op::normal_quantile: return elementary::normal_quantile(x(0)).value;
+    case Op::log_normal_cdf: return elementary::log_normal_cdf(x(0)).value;
+    case Op::wrap: return elementary::wrap(x(0)).value;
+    case Op::pow: return elementary::pow(x(0), x(1)).value;
+    case Op::atan2: return elementary::atan2(x(0), x(1)).value;
+    case Op::max: return elementary::max(x(0), x(1)).value;
+    case Op::min: return elementary::min(x(0), x(1)).value;
+    case Op::floor_divide: return elementary::floor_divide(x(0), x(1)).value;
+    case Op::modulo: return elementary::modulo(x(0), x(1)).value;
+    case Op::lgamma: return emitter.call_rare("lgamma", lanes, operands);
+    case Op::digamma: return emitter.call_rare("digamma", lanes, operands);
+    case Op::trigamma: return emitter.call_rare("trigamma", lanes, operands);
+    case Op::gamma_grad: return emitter.call_rare("gamma_grad", lanes, operands);
+    case Op::von_mises_grad: return emitter.call_rare("von_mises_grad", lanes, operands);
+    case Op::logical_not: return b.CreateNot(operands[0]);
+    case Op::add: return b.CreateFAdd(operands[0], operands[1]);
+    case Op::sub: return b.CreateFSub(operands[0], operands[1]);
+    case Op::mul: return b.CreateFMul(operands[0], operands[1]);
+    case Op::div: return b.CreateFDiv(operands[0], operands[1]);
+    case Op::less: return b.CreateFCmpOLT(operands[0], operands[1]);
+    case Op::less_equal: return b.CreateFCmpOLE(operands[0], operands[1]);
+    case Op::equal:
+      return boolean() ? b.CreateNot(b.CreateXor(operands[0], operands[1])) : b.CreateFCmpOEQ(operands[0], operands[1]);
+    case Op::not_equal: return boolean() ? b.CreateXor(operands[0], operands[1]) : b.CreateFCmpUNE(operands[0], operands[1]);
+    case Op::logical_and: return b.CreateAnd(operands[0], operands[1]);
+    case Op::logical_or: return b.CreateOr(operands[0], operands[1]);
+    case Op::select: return b.CreateSelect(operands[0], operands[1], operands[2]);
+    default: internal_error("`" + std::string(text(op)) + "` is not elementwise", print(emitter.program));
+  }
+}
+
+}  // namespace
+
+llvm::Value* Emitter::fma(llvm::Value* x, llvm::Value* y, llvm::Value* z) {
+  return b.CreateIntrinsic(z->getType(), llvm::Intrinsic::fma, {x, y, z});
+}
+
+llvm::Value* Emitter::elementary(Op op, bool with_lanes, std::span<llvm::Value* const> operands) {
+  return context.options.precision == Precision::f64 ? apply<double>(*this, op, with_lanes, operands)
+                                                     : apply<float>(*this, op, with_lanes, operands);
+}
+
+llvm::Value* Emitter::elementwise(NodeId node, const Index& index) {
+  const bool with_lanes = node_lanes(node);
+  std::vector<llvm::Value*> operands;
+  for (NodeId input : graph.inputs(node)) operands.push_back(as(with_lanes, operand(input, index)));
+  return elementary(graph.op(node), with_lanes, operands);
+}
+
+std::string Emitter::symbol(llvm::StringRef name) const {
+  return "alea_" + name.str() + (context.options.precision == Precision::f64 ? "_f64" : "_f32");
+}
+
+llvm::FunctionCallee Emitter::external(llvm::StringRef name, llvm::ArrayRef<llvm::Type*> parameters) {
+  return context.module.getOrInsertFunction(name, llvm::FunctionType::get(b.getVoidTy(), parameters, false));
+}
+
+// Functions of the symbol table over arrays: (count, operand …, out).
+llvm::Value* Emitter::call_rare(llvm::StringRef name, bool with_lanes, std::span<llvm::Value* const> operands) {
+  const int64_t count = with_lanes ? lanes : 1;
+  const llvm::Align align(static_cast<uint64_t>(real_bytes()));
+  llvm::Value* memory = scratch_bytes(static_cast<int64_t>(operands.size() + 1) * count * real_bytes());
+  std::vector<llvm::Type*> types{b.getInt64Ty()};
+  std::vector<llvm::Value*> passed{i64(count)};
+  for (size_t k = 0; k <= operands.size(); ++k) {
+    llvm::Value* at = offset(memory, static_cast<int64_t>(k) * count * real_bytes());
+    if (k < operands.size()) b.CreateAlignedStore(operands[k], at, align);
+    types.push_back(b.getPtrTy());
+    passed.push_back(at);
+  }
+  b.CreateCall(external(symbol(name), types), passed);
+  return b.CreateAlignedLoad(with_lanes ? lanes_type(real_) : real_, passed.back(), align);
+}
+
+}  // namespace alea

@@ -1,0 +1,285 @@
+// The forward phases: uniform, init, the steps and final. The steps run in blocks of time, for which the noise
+// is drawn for all 64 lanes at once; within a block each chunk of lanes runs its steps with small states in
+// registers. A chunk leaves when none of its lanes is alive, the group when no chunk is.
+#include <llvm/IR/Intrinsics.h>
+
+#include "compiler/codegen/emitter.h"
+#include "dsl/diagnostic.h"
+
+namespace alea {
+
+EmittedValue Emitter::state_slot(StateId state) {
+  const Type& declared = program.states[state].type;
+  if (schedule.state_has_lanes[state]) return arena_slot(declared, true, schedule.states[state]);
+  // One value a chunk, so that no chunk sees what another has written.
+  const int64_t bytes = slot_bytes(declared, false, real_bytes());
+  llvm::Value* own = b.CreateUDiv(chunk, i64(context.forward_lanes));
+  return memory(declared, false, offset(offset(arena, schedule.states[state]), own, bytes), 1);
+}
+
+Emitter::Carried Emitter::load_all(const EmittedValue& slot, const Shape& shape) {
+  Carried elements;
+  for (int64_t k = 0; k < element_count(shape); ++k) elements.push_back(load(slot, constant_index(shape, k)));
+  return elements;
+}
+
+void Emitter::store_all(const EmittedValue& slot, const Shape& shape, const Carried& elements) {
+  for (size_t k = 0; k < elements.size(); ++k) store(slot, constant_index(shape, static_cast<int64_t>(k)), elements[k]);
+}
+
+Emitter::Carried Emitter::elements_of(NodeId node, bool with_lanes) {
+  Carried elements;
+  const Shape& shape = graph.shape(node);
+  for (int64_t k = 0; k < element_count(shape); ++k) elements.push_back(as(with_lanes, element(node, constant_index(shape, k))));
+  return elements;
+}
+
+void Emitter::replace(const std::vector<std::pair<NodeId, EmittedValue>>& values_and_targets) {
+  std::vector<std::pair<NodeId, EmittedValue>> pending;
+  for (auto [node, target] : values_and_targets) {
+    NodeId root = node;
+    while (plan.form[root] == Form::view && graph.op(root) != Op::constant && !graph.inputs(root).empty())
+      root = graph.input(root, 0);
+    if (graph.op(root) == Op::state || graph.op(root) == Op::adjoint) {
+      if (value(node).base == target.base) continue;
+      Type copied = type(node);
+      EmittedValue copy = new_buffer(copied, target.lanes);
+      write(node, copy);
+      values[node.index] = copy;
+    }
+    pending.emplace_back(node, target);
+  }
+  for (const auto& [node, target] : pending) write(node, target);
+}
+
+llvm::Value* Emitter::any(llvm::Value* mask) {
+  if (!mask->getType()->isVectorTy()) return mask;
+  llvm::Type* word = b.getIntNTy(static_cast<unsigned>(lanes));
+  return b.CreateICmpNE(b.CreateBitCast(mask, word), llvm::ConstantInt::get(word, 0));
+}
+
+void Emitter::fill_noise(NoiseId noise, llvm::Value* first_time, llvm::Value* time_count) {
+  const NoiseArea& area = schedule.noises[noise];
+  llvm::Type *word = b.getInt64Ty(), *pointer = b.getPtrTy();
+  const size_t field =
+      graph.op(area.node) == Op::noise_uniform ? offsetof(NoiseFunctions, uniform) : offsetof(NoiseFunctions, normal);
+  llvm::Value* table = argument(offsetof(KernelArguments, noise), pointer);
+  llvm::Value* function_pointer = b.CreateLoad(pointer, offset(table, static_cast<int64_t>(field)));
+  llvm::Value* keys = argument(offsetof(KernelArguments, noise_keys), pointer);
+  llvm::Value* key = b.CreateLoad(word, offset(keys, static_cast<int64_t>(noise.index) * 8));
+  llvm::Value* out = offset(arena, area.offset);
+  if (area.records == program.horizon && area.records > 1) out = offset(out, first_time, area.record_bytes);
+  auto* signature = llvm::FunctionType::get(b.getVoidTy(), {word, word, word, word, word, pointer}, false);
+  b.CreateCall(signature, function_pointer,
+               {key, argument(offsetof(KernelArguments, first_sample), word), first_time, time_count,
+                i64(element_count(graph.shape(area.node))), out});
+}
+
+llvm::Function* emit_uniform_phase(ModuleContext& context) {
+  Emitter e(context, Phase::uniform, 1, "uniform_phase");
+  e.emit_order();
+  e.b.CreateRetVoid();
+  return e.function;
+}
+
+llvm::Function* emit_init(ModuleContext& context) {
+  Emitter e(context, Phase::init, context.forward_lanes, "init_phase");
+  const Program& program = e.program;
+  llvm::Type *word = e.b.getInt64Ty(), *pointer = e.b.getPtrTy();
+  for (uint32_t k = 0; k < program.inputs.size(); ++k) {
+    if (e.schedule.inputs[InputId{k}] < 0) continue;
+    // Rows to columns: T out[element][64].
+    llvm::Value* input =
+        e.offset(e.argument(offsetof(KernelArguments, inputs), pointer), k * static_cast<int64_t>(sizeof(KernelInput)));
+    e.b.CreateCall(
+        e.external(e.symbol("gather_rows"), {pointer, word, word, pointer}),
+        {input, e.argument(offsetof(KernelArguments, first_sample), word),
+         e.i64(element_count(program.inputs[InputId{k}].type.shape)), e.offset(e.arena, e.schedule.inputs[InputId{k}])});
+  }
+  for (uint32_t k = 0; k < program.noises.size(); ++k) {
+    const NodeId node = e.schedule.noises[NoiseId{k}].node;
+    if (node && program.phase[node] == Phase::init) e.fill_noise(NoiseId{k}, e.i64(0), e.i64(1));
+  }
+  e.chunks([&] {
+    e.emit_order();
+    for (uint32_t k = 0; k < program.states.size(); ++k) {
+      const StateId state{k};
+      if (e.schedule.states[state] >= 0) e.write(program.states[state].init, e.state_slot(state));
+    }
+    llvm::Value* objective = program.objective_init ? e.scalar(program.objective_init) : e.real(0);
+    e.store(e.arena_slot(Type{}, true, e.schedule.objective), {}, objective);
+    llvm::Value* steps = e.offset(e.offset(e.arena, e.schedule.steps), e.chunk, 8);
+    e.b.CreateAlignedStore(e.splat(e.i64(0)), steps, llvm::Align(8));
+  });
+  e.b.CreateRetVoid();
+  return e.function;
+}
+
+namespace {
+
+// The steps of one chunk from `begin` on, `count` of them. Returns whether a lane is still alive.
+class StepLoop {
+ public:
+  explicit StepLoop(Emitter& emitter) : e(emitter), program(e.program) {}
+
+  llvm::Value* emit(llvm::Value* begin, llvm::Value* count) {
+    llvm::BasicBlock* skipped = nullptr;
+    auto* done = llvm::BasicBlock::Create(e.b.getContext(), "left", e.function);
+    if (program.alive) {
+      llvm::Value* alive = e.any(e.load(e.state_slot(program.alive), {}));
+      auto* enter = llvm::BasicBlock::Create(e.b.getContext(), "enter", e.function);
+      skipped = e.b.GetInsertBlock();
+      e.b.CreateCondBr(alive, enter, done);
+      e.b.SetInsertPoint(enter);
+      e.before_loops = e.marker("states");
+    }
+    load_carried();
+    llvm::BasicBlock* before = e.b.GetInsertBlock();
+    auto* turn = llvm::BasicBlock::Create(e.b.getContext(), "step", e.function);
+    auto* after = llvm::BasicBlock::Create(e.b.getContext(), "after", e.function);
+    e.before_loops = e.b.CreateBr(turn);
+    e.b.SetInsertPoint(turn);
+    llvm::PHINode* time = e.b.CreatePHI(e.b.getInt64Ty(), 2, "t");
+    time->addIncoming(begin, before);
+    std::vector<llvm::PHINode*> phis;
+    for (llvm::Value* value : carried_) {
+      phis.push_back(e.b.CreatePHI(value->getType(), 2));
+      phis.back()->addIncoming(value, before);
+    }
+    e.time = time;
+    e.before_body = e.marker("body");
+    bind_states(phis);
+    e.emit_order();
+    Emitter::Carried next = next_carried(phis);
+    llvm::Value* next_time = e.b.CreateAdd(time, e.i64(1));
+    llvm::Value* go_on = e.b.CreateICmpULT(next_time, e.b.CreateAdd(begin, count));
+    llvm::Value* alive = e.b.getTrue();
+    if (program.alive) {
+      alive = e.any(e.scalar(program.states[program.alive].next));
+      go_on = e.b.CreateAnd(go_on, alive);
+    }
+    time->addIncoming(next_time, e.b.GetInsertBlock());
+    for (size_t k = 0; k < phis.size(); ++k) phis[k]->addIncoming(next[k], e.b.GetInsertBlock());
+    e.b.CreateCondBr(go_on, turn, after);
+    e.b.SetInsertPoint(after);
+    store_carried(next);
+    llvm::Value* steps = e.offset(e.offset(e.arena, e.schedule.steps), e.chunk, 8);
+    e.b.CreateAlignedStore(e.splat(next_time), steps, llvm::Align(8));
+    e.b.CreateBr(done);
+    e.b.SetInsertPoint(done);
+    if (!program.alive) return e.b.getTrue();
+    llvm::PHINode* still = e.b.CreatePHI(e.b.getInt1Ty(), 2);
+    still->addIncoming(alive, after);
+    still->addIncoming(e.b.getFalse(), skipped);
+    return still;
+  }
+
+ private:
+  bool used(StateId state) const { return e.schedule.states[state] >= 0; }
+  template <class Visit>
+  void each_state(bool small, Visit visit) {
+    for (uint32_t k = 0; k < program.states.size(); ++k)
+      if (used(StateId{k}) && e.is_small(program.states[StateId{k}].type) == small) visit(StateId{k}, program.states[StateId{k}]);
+  }
+  // In registers through the loop: the objective, then the elements of the small states.
+  void load_carried() {
+    carried_ = {e.load(e.arena_slot(Type{}, true, e.schedule.objective), {})};
+    each_state(true, [&](StateId id, const ProgramState& state) {
+      for (llvm::Value* value : e.load_all(e.state_slot(id), state.type.shape)) carried_.push_back(value);
+    });
+    each_state(false, [&](StateId id, const ProgramState&) { large_.emplace_back(id, e.state_slot(id)); });
+  }
+  void bind_states(const std::vector<llvm::PHINode*>& phis) {
+    Table<StateId, EmittedValue> now(program.states.size());
+    size_t at = 1;
+    each_state(true, [&](StateId id, const ProgramState& state) {
+      EmittedValue& value = now[id];
+      value.lanes = e.schedule.state_has_lanes[id];
+      value.boolean = state.type.scalar == Scalar::boolean;
+      for (int64_t k = 0; k < element_count(state.type.shape); ++k) value.elements.push_back(phis[at++]);
+    });
+    for (const auto& [id, slot] : large_) now[id] = slot;
+    for (NodeId node : e.plan.order)
+      if (e.graph.op(node) == Op::state) e.values[node.index] = now[StateId{e.graph[node].payload}];
+  }
+  Emitter::Carried next_carried(const std::vector<llvm::PHINode*>& phis) {
+    llvm::Value* objective = phis[0];
+    if (program.objective_step) objective = e.b.CreateFAdd(objective, e.splat(e.scalar(program.objective_step)));
+    Emitter::Carried next{objective};
+    each_state(true, [&](StateId id, const ProgramState& state) {
+      for (llvm::Value* value : e.elements_of(state.next, e.schedule.state_has_lanes[id])) next.push_back(value);
+    });
+    std::vector<std::pair<NodeId, EmittedValue>> replaced;
+    for (const auto& [id, slot] : large_) replaced.emplace_back(program.states[id].next, slot);
+    e.replace(replaced);
+    return next;
+  }
+  void store_carried(const Emitter::Carried& last) {
+    e.store(e.arena_slot(Type{}, true, e.schedule.objective), {}, last[0]);
+    size_t at = 1;
+    each_state(true, [&](StateId id, const ProgramState& state) {
+      const size_t count = static_cast<size_t>(element_count(state.type.shape));
+      e.store_all(e.state_slot(id), state.type.shape,
+                  {last.begin() + static_cast<std::ptrdiff_t>(at), last.begin() + static_cast<std::ptrdiff_t>(at + count)});
+      at += count;
+    });
+  }
+
+  Emitter& e;
+  const Program& program;
+  Emitter::Carried carried_;
+  std::vector<std::pair<StateId, EmittedValue>> large_;
+};
+
+}  // namespace
+
+llvm::Function* emit_steps(ModuleContext& context) {
+  Emitter e(context, Phase::step, context.forward_lanes, "step_phase");
+  const Program& program = e.program;
+  const int64_t horizon = program.horizon, block = std::min(e.schedule.options.time_block, horizon);
+  if (horizon > 0) {
+    llvm::BasicBlock* before = e.b.GetInsertBlock();
+    auto* turn = llvm::BasicBlock::Create(e.b.getContext(), "time_block", e.function);
+    auto* done = llvm::BasicBlock::Create(e.b.getContext(), "ended", e.function);
+    e.b.CreateBr(turn);
+    e.b.SetInsertPoint(turn);
+    llvm::PHINode* begin = e.b.CreatePHI(e.b.getInt64Ty(), 2, "begin");
+    begin->addIncoming(e.i64(0), before);
+    llvm::Value* left = e.b.CreateSub(e.i64(horizon), begin);
+    llvm::Value* count =
+        horizon % block == 0 ? e.i64(block) : e.b.CreateBinaryIntrinsic(llvm::Intrinsic::umin, left, e.i64(block));
+    for (uint32_t k = 0; k < program.noises.size(); ++k) {
+      const NodeId node = e.schedule.noises[NoiseId{k}].node;
+      if (node && program.phase[node] == Phase::step) e.fill_noise(NoiseId{k}, begin, count);
+    }
+    llvm::Value* someone = nullptr;
+    auto chunk_turn = [&](llvm::Value* i, Emitter::Carried alive) -> Emitter::Carried {
+      e.chunk = e.b.CreateMul(i, e.i64(e.lanes), "chunk");
+      e.before_loops = e.marker("chunk");
+      return {e.b.CreateOr(alive[0], StepLoop(e).emit(begin, count))};
+    };
+    if (e.lanes == group_size) someone = chunk_turn(e.i64(0), {e.b.getFalse()})[0];
+    else someone = e.rolled_loop(e.i64(group_size / e.lanes), {e.b.getFalse()}, chunk_turn)[0];
+    llvm::Value* next = e.b.CreateAdd(begin, e.i64(block));
+    begin->addIncoming(next, e.b.GetInsertBlock());
+    e.b.CreateCondBr(e.b.CreateAnd(e.b.CreateICmpULT(next, e.i64(horizon)), someone), turn, done);
+    e.b.SetInsertPoint(done);
+  }
+  e.b.CreateRetVoid();
+  return e.function;
+}
+
+llvm::Function* emit_final(ModuleContext& context) {
+  Emitter e(context, Phase::final, context.forward_lanes, "final_phase");
+  e.chunks([&] {
+    e.emit_order();
+    llvm::Value* objective = e.load(e.arena_slot(Type{}, true, e.schedule.objective), {});
+    if (e.program.objective_final) objective = e.b.CreateFAdd(objective, e.splat(e.scalar(e.program.objective_final)));
+    llvm::Value* out = e.offset(e.argument(offsetof(KernelArguments, objective), e.b.getPtrTy()), e.chunk, 8);
+    e.b.CreateAlignedStore(e.b.CreateFPExt(objective, e.lanes_type(e.b.getDoubleTy())), out, llvm::Align(8));
+  });
+  e.b.CreateRetVoid();
+  return e.function;
+}
+
+}  // namespace alea

@@ -1,0 +1,96 @@
+// The module: the functions of abi.h, each a list of phases.
+#include <llvm/IR/Verifier.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include "compiler/codegen/emitter.h"
+#include "dsl/diagnostic.h"
+
+namespace alea {
+namespace {
+
+std::string text_of(const llvm::Module& module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module.print(stream, nullptr);
+  return text;
+}
+
+void emit_entry(const ModuleContext& context, const std::string& name, const std::vector<llvm::Function*>& phases) {
+  llvm::LLVMContext& llvm_context = context.module.getContext();
+  llvm::Type* pointer = llvm::PointerType::getUnqual(llvm_context);
+  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(llvm_context), {pointer}, false);
+  auto* function = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, name, context.module);
+  set_target_attributes(context, *function);
+  llvm::IRBuilder<> b(llvm::BasicBlock::Create(llvm_context, "entry", function));
+  llvm::Value* arguments = function->getArg(0);
+  auto field = [&](size_t offset) {
+    return b.CreateLoad(pointer, b.CreateConstInBoundsGEP1_64(b.getInt8Ty(), arguments, offset));
+  };
+  llvm::Value* params = field(offsetof(KernelArguments, params));
+  llvm::Value* uniform = field(offsetof(KernelArguments, uniform));
+  llvm::Value* arena = field(offsetof(KernelArguments, arena));
+  for (llvm::Function* phase : phases) b.CreateCall(phase, {arguments, params, uniform, arena});
+  b.CreateRetVoid();
+}
+
+// All functions of a module read one uniform buffer, laid out for the program with its gradient.
+void share_uniform_layout(Schedule& schedule, const Schedule& with_gradient) {
+  for (uint32_t k = 0; k < schedule.home.size(); ++k)
+    if (schedule.home[NodeId{k}] == Home::uniform) {
+      if (with_gradient.home[NodeId{k}] != Home::uniform)
+        internal_error("the objective reads a uniform value that the gradient does not");
+      schedule.offset[NodeId{k}] = with_gradient.offset[NodeId{k}];
+    }
+}
+
+// Lanes measured best: four registers in flight forward, two backward, where accumulators take registers;
+// four again where the backward steps are loops over arrays.
+void choose_lanes(ModuleContext& context) {
+  const int wide = context.options.precision == Precision::f64 ? 32 : 64;
+  bool arrays = false;
+  for (Phase phase : {Phase::step_backward, Phase::init_backward})
+    for (NodeId node : context.schedule.order[static_cast<size_t>(phase)])
+      arrays =
+          arrays || (has_lanes(context.program, node) && element_count(context.program.graph.shape(node)) > register_elements);
+  context.forward_lanes = context.options.forward_lanes != 0 ? context.options.forward_lanes : wide;
+  context.backward_lanes = context.options.backward_lanes != 0 ? context.options.backward_lanes : arrays ? wide : wide / 2;
+}
+
+}  // namespace
+
+EmittedModule emit_module(const Program& program, const EmitOptions& options, llvm::LLVMContext& llvm_context) {
+  EmittedModule out;
+  out.module = std::make_unique<llvm::Module>(program.model, llvm_context);
+  ScheduleOptions wanted;
+  wanted.real_bytes = options.precision == Precision::f64 ? 8 : 4;
+  wanted.gradient = program.has_gradient;
+  const Schedule whole = make_schedule(program, wanted);
+  wanted.gradient = false;
+  Schedule forward = make_schedule(program, wanted);
+  share_uniform_layout(forward, whole);
+  out.uniform_bytes = whole.uniform_bytes;
+
+  ModuleContext with_gradient{program, options, whole, *out.module};
+  ModuleContext alone{program, options, forward, *out.module};
+  choose_lanes(with_gradient);
+  choose_lanes(alone);
+  emit_entry(with_gradient, "alea_uniform", {emit_uniform_phase(with_gradient)});
+  if (options.objective_function) emit_entry(alone, "alea_forward", {emit_init(alone), emit_steps(alone), emit_final(alone)});
+  if (options.gradient_function && program.has_gradient) {
+    std::vector<llvm::Function*> phases = {emit_init(with_gradient), emit_steps(with_gradient), emit_final(with_gradient)};
+    if (!program.advantages.empty()) phases.push_back(emit_credit(with_gradient));
+    phases.push_back(emit_final_backward(with_gradient));
+    phases.push_back(emit_step_backward(with_gradient));
+    phases.push_back(emit_init_backward(with_gradient));
+    phases.push_back(emit_finish(with_gradient));
+    emit_entry(with_gradient, "alea_gradient", phases);
+  }
+  out.workspace_bytes = std::max(forward.scratch + alone.scratch_bytes, whole.scratch + with_gradient.scratch_bytes);
+
+  std::string complaint;
+  llvm::raw_string_ostream stream(complaint);
+  if (llvm::verifyModule(*out.module, &stream)) internal_error("LLVM refuses the module: " + complaint, text_of(*out.module));
+  return out;
+}
+
+}  // namespace alea

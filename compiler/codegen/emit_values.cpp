@@ -1,0 +1,450 @@
+// Values and memory of a phase: where a node's elements are, loading and storing them, loops over them.
+#include <llvm/IR/Intrinsics.h>
+
+#include "compiler/codegen/emitter.h"
+#include "dsl/diagnostic.h"
+
+namespace alea {
+namespace {
+
+bool is_constant_index(const Index& index) {
+  for (llvm::Value* axis : index)
+    if (!llvm::isa<llvm::ConstantInt>(axis)) return false;
+  return true;
+}
+
+}  // namespace
+
+llvm::Function* new_phase_function(ModuleContext& context, const std::string& name) {
+  llvm::LLVMContext& llvm_context = context.module.getContext();
+  llvm::Type* pointer = llvm::PointerType::getUnqual(llvm_context);
+  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(llvm_context), {pointer, pointer, pointer, pointer}, false);
+  auto* function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, context.module);
+  const char* names[] = {"arguments", "params", "uniform", "arena"};
+  for (unsigned k = 0; k < 4; ++k) {
+    function->getArg(k)->setName(names[k]);
+    function->addParamAttr(k, llvm::Attribute::NoAlias);
+  }
+  function->addFnAttr(llvm::Attribute::NoInline);
+  set_target_attributes(context, *function);
+  return function;
+}
+
+void set_target_attributes(const ModuleContext& context, llvm::Function& function) {
+  function.addFnAttr(llvm::Attribute::NoUnwind);
+  function.addFnAttr("target-cpu", context.options.cpu);
+  function.addFnAttr("target-features", context.options.features);
+  // Else LLVM may split 512-bit vectors in two.
+  function.addFnAttr("min-legal-vector-width", "512");
+  function.addFnAttr("prefer-vector-width", "512");
+}
+
+Emitter::Emitter(ModuleContext& context, Phase phase, int lanes, const std::string& name)
+    : context(context),
+      program(context.program),
+      graph(context.program.graph),
+      schedule(context.schedule),
+      phase(phase),
+      lanes(lanes),
+      plan(plan_phase(context.program, context.schedule, phase)),
+      b(context.module.getContext()) {
+  real_ = context.options.precision == Precision::f64 ? b.getDoubleTy() : b.getFloatTy();
+  function = new_phase_function(context, name);
+  arguments = function->getArg(0);
+  params = function->getArg(1);
+  uniform = function->getArg(2);
+  arena = function->getArg(3);
+  b.SetInsertPoint(llvm::BasicBlock::Create(b.getContext(), "entry", function));
+  before_loops = before_body = marker("start");
+}
+
+// --- control flow
+
+llvm::Instruction* Emitter::marker(const char* name) {
+  auto* next = llvm::BasicBlock::Create(b.getContext(), name, function);
+  llvm::Instruction* branch = b.CreateBr(next);
+  b.SetInsertPoint(next);
+  return branch;
+}
+
+Emitter::Carried Emitter::rolled_loop(llvm::Value* count, Carried initial,
+                                      const std::function<Carried(llvm::Value*, Carried)>& body) {
+  llvm::BasicBlock* before = b.GetInsertBlock();
+  auto* turn = llvm::BasicBlock::Create(b.getContext(), "turn", function);
+  auto* done = llvm::BasicBlock::Create(b.getContext(), "done", function);
+  b.CreateBr(turn);
+  b.SetInsertPoint(turn);
+  llvm::PHINode* index = b.CreatePHI(b.getInt64Ty(), 2, "i");
+  index->addIncoming(i64(0), before);
+  std::vector<llvm::PHINode*> phis;
+  Carried carried;
+  for (llvm::Value* value : initial) {
+    phis.push_back(b.CreatePHI(value->getType(), 2));
+    phis.back()->addIncoming(value, before);
+    carried.push_back(phis.back());
+  }
+  carried = body(index, carried);
+  llvm::Value* next = b.CreateAdd(index, i64(1));
+  index->addIncoming(next, b.GetInsertBlock());
+  for (size_t k = 0; k < phis.size(); ++k) phis[k]->addIncoming(carried[k], b.GetInsertBlock());
+  b.CreateCondBr(b.CreateICmpULT(next, count), turn, done);
+  b.SetInsertPoint(done);
+  return carried;
+}
+
+Emitter::Carried Emitter::loop(int64_t count, Carried carried, const std::function<Carried(llvm::Value*, Carried)>& body) {
+  if (count > register_elements) return rolled_loop(i64(count), std::move(carried), body);
+  for (int64_t k = 0; k < count; ++k) carried = body(i64(k), std::move(carried));
+  return carried;
+}
+
+void Emitter::each(const Shape& shape, const std::function<void(const Index&)>& body) {
+  const bool unrolled = element_count(shape) <= register_elements;
+  Index index;
+  std::function<void(size_t)> nest = [&](size_t axis) {
+    if (axis == shape.size()) return body(index);
+    auto turn = [&](llvm::Value* i, Carried) {
+      index.push_back(i);
+      nest(axis + 1);
+      index.pop_back();
+      return Carried{};
+    };
+    if (unrolled || shape[axis] <= 1)
+      for (int64_t k = 0; k < shape[axis]; ++k) turn(i64(k), {});
+    else rolled_loop(i64(shape[axis]), {}, turn);
+  };
+  if (element_count(shape) > 0) nest(0);
+}
+
+void Emitter::chunks(const std::function<void()>& body) {
+  auto turn = [&](llvm::Value* i, Carried) {
+    chunk = b.CreateMul(i, i64(lanes), "chunk");
+    before_loops = before_body = marker("chunk");
+    body();
+    return Carried{};
+  };
+  if (lanes == group_size) turn(i64(0), {});
+  else rolled_loop(i64(group_size / lanes), {}, turn);
+}
+
+// --- memory
+
+llvm::Value* Emitter::splat(llvm::Value* value) {
+  return value->getType()->isVectorTy() ? value : b.CreateVectorSplat(static_cast<unsigned>(lanes), value);
+}
+
+llvm::Value* Emitter::offset(llvm::Value* base, int64_t bytes) {
+  return bytes == 0 ? base : b.CreateConstInBoundsGEP1_64(b.getInt8Ty(), base, static_cast<uint64_t>(bytes));
+}
+
+llvm::Value* Emitter::offset(llvm::Value* base, llvm::Value* count, int64_t bytes) {
+  if (auto* constant = llvm::dyn_cast<llvm::ConstantInt>(count)) return offset(base, constant->getSExtValue() * bytes);
+  return b.CreateInBoundsGEP(b.getInt8Ty(), base, b.CreateMul(count, i64(bytes)));
+}
+
+llvm::Value* Emitter::argument(size_t field_offset, llvm::Type* type) {
+  return b.CreateLoad(type, offset(arguments, static_cast<int64_t>(field_offset)));
+}
+
+int64_t Emitter::element_bytes(bool lanes, bool boolean, int64_t lane_width) const {
+  if (boolean) return lanes ? lane_width / 8 : 1;
+  return real_bytes() * (lanes ? lane_width : 1);
+}
+
+EmittedValue Emitter::memory(const Type& type, bool lanes, llvm::Value* base, int64_t lane_width, bool real_in_memory) {
+  EmittedValue value;
+  value.lanes = lanes;
+  value.boolean = type.scalar == Scalar::boolean;
+  value.real_in_memory = value.boolean && real_in_memory;
+  value.base = base;
+  value.lane_width = lane_width;
+  value.strides.resize(type.shape.size());
+  int64_t stride = element_bytes(lanes, value.boolean && !real_in_memory, lane_width);
+  for (size_t axis = type.shape.size(); axis-- > 0;) {
+    value.strides[axis] = stride;
+    stride *= type.shape[axis];
+  }
+  return value;
+}
+
+EmittedValue Emitter::arena_slot(const Type& type, bool lanes, int64_t at, bool real_in_memory) {
+  llvm::Value* base = offset(arena, at);
+  if (lanes) {
+    if (type.scalar == Scalar::boolean && !real_in_memory)
+      base = b.CreateInBoundsGEP(b.getInt8Ty(), base, b.CreateLShr(chunk, i64(3)));
+    else base = offset(base, chunk, real_bytes());
+  }
+  return memory(type, lanes, base, group_size, real_in_memory);
+}
+
+llvm::Value* Emitter::address(const EmittedValue& value, const Index& index) {
+  llvm::Value* at = value.base;
+  int64_t constant = 0;
+  for (size_t axis = 0; axis < index.size(); ++axis) {
+    if (auto* known = llvm::dyn_cast<llvm::ConstantInt>(index[axis])) constant += known->getSExtValue() * value.strides[axis];
+    else if (value.strides[axis] != 0) at = offset(at, index[axis], value.strides[axis]);
+  }
+  return offset(at, constant);
+}
+
+llvm::Value* Emitter::load(const EmittedValue& value, const Index& index) {
+  llvm::Value* at = address(value, index);
+  const auto real_alignment = static_cast<uint64_t>(real_bytes());
+  if (value.boolean && !value.real_in_memory) {
+    if (!value.lanes) return b.CreateTrunc(b.CreateAlignedLoad(b.getInt8Ty(), at, llvm::Align(1)), b.getInt1Ty());
+    llvm::Type* word = b.getIntNTy(static_cast<unsigned>(lanes));
+    return b.CreateBitCast(b.CreateAlignedLoad(word, at, llvm::Align(static_cast<uint64_t>(lanes) / 8)),
+                           lanes_type(b.getInt1Ty()));
+  }
+  llvm::Value* loaded =
+      value.lanes ? b.CreateAlignedLoad(lanes_type(real_), at,
+                                        llvm::Align(std::min<uint64_t>(64, real_alignment * static_cast<uint64_t>(lanes))))
+                  : b.CreateAlignedLoad(real_, at, llvm::Align(real_alignment));
+  if (!value.real_in_memory) return loaded;
+  return b.CreateFCmpUNE(loaded, zero(value.lanes));
+}
+
+void Emitter::store(const EmittedValue& target, const Index& index, llvm::Value* value) {
+  llvm::Value* at = address(target, index);
+  value = as(target.lanes, value);
+  const auto real_alignment = static_cast<uint64_t>(real_bytes());
+  if (target.boolean && !target.real_in_memory) {
+    if (target.lanes) {
+      value = b.CreateBitCast(value, b.getIntNTy(static_cast<unsigned>(lanes)));
+      b.CreateAlignedStore(value, at, llvm::Align(static_cast<uint64_t>(lanes) / 8));
+    } else {
+      b.CreateAlignedStore(b.CreateZExt(value, b.getInt8Ty()), at, llvm::Align(1));
+    }
+    return;
+  }
+  if (target.real_in_memory) value = b.CreateSelect(value, as(target.lanes, real(1)), zero(target.lanes));
+  b.CreateAlignedStore(
+      value, at,
+      llvm::Align(target.lanes ? std::min<uint64_t>(64, real_alignment * static_cast<uint64_t>(lanes)) : real_alignment));
+}
+
+EmittedValue Emitter::new_buffer(const Type& type, bool with_lanes, NodeId owner) {
+  const bool boolean = type.scalar == Scalar::boolean;
+  const int64_t bytes = element_count(type.shape) * element_bytes(with_lanes, boolean, lanes);
+  const int64_t at = scratch.allocate(bytes);
+  if (owner) owned_.push_back({plan.last_use[owner], at, bytes});
+  context.scratch_bytes = std::max(context.scratch_bytes, scratch.peak());
+  return memory(type, with_lanes, offset(arena, schedule.scratch + at), lanes);
+}
+
+llvm::Value* Emitter::scratch_bytes(int64_t bytes) {
+  const int64_t at = scratch.allocate(bytes);
+  context.scratch_bytes = std::max(context.scratch_bytes, scratch.peak());
+  scratch.release(at, bytes);
+  return offset(arena, schedule.scratch + at);
+}
+
+void Emitter::release_after(uint32_t position) {
+  std::erase_if(owned_, [&](const Owned& owned) {
+    if (owned.last_use > position) return false;
+    scratch.release(owned.offset, owned.bytes);
+    return true;
+  });
+}
+
+// --- values
+
+Index Emitter::constant_index(const Shape& shape, int64_t flat) {
+  Index index(shape.size());
+  for (size_t axis = shape.size(); axis-- > 0;) {
+    index[axis] = i64(flat % shape[axis]);
+    flat /= shape[axis];
+  }
+  return index;
+}
+
+EmittedValue& Emitter::value(NodeId node) {
+  if (const auto found = values.find(node.index); found != values.end()) return found->second;
+  return values[node.index] = load_elsewhere(node);
+}
+
+EmittedValue Emitter::registers_from(NodeId node, EmittedValue value) {
+  const Shape& shape = graph.shape(node);
+  const int64_t count = element_count(shape);
+  if (count <= register_elements)
+    for (int64_t k = 0; k < count; ++k) value.elements.push_back(load(value, constant_index(shape, k)));
+  return value;
+}
+
+EmittedValue Emitter::load_elsewhere(NodeId node) {
+  const llvm::IRBuilderBase::InsertPointGuard guard(b);
+  const Op op = graph.op(node);
+  const Type& node_type = type(node);
+  const bool with_lanes = node_lanes(node);
+  const Home home = schedule.home[node];
+  const bool step_advantage = op == Op::advantage && program.advantages[AdvantageId{graph[node].payload}].phase == Phase::step;
+  const bool at_each_step = op == Op::time || step_advantage || home == Home::tape || home == Home::noise;
+  b.SetInsertPoint(at_each_step ? before_body : before_loops);
+  if (op == Op::constant) {
+    const std::span<const double> numbers = graph.values(node);
+    EmittedValue value{with_lanes, is_boolean(node), false, {}, nullptr, {}};
+    auto constant = [&](double number) -> llvm::Constant* {
+      return value.boolean ? static_cast<llvm::Constant*>(b.getInt1(number != 0)) : llvm::ConstantFP::get(real_, number);
+    };
+    if (numbers.size() == 1) {
+      value.elements = {constant(numbers[0])};
+      return value;
+    }
+    std::vector<llvm::Constant*> list;
+    for (double number : numbers) list.push_back(value.boolean ? b.getInt8(number != 0) : constant(number));
+    auto* array_type = llvm::ArrayType::get(list[0]->getType(), list.size());
+    auto* global = new llvm::GlobalVariable(context.module, array_type, true, llvm::GlobalValue::PrivateLinkage,
+                                            llvm::ConstantArray::get(array_type, list));
+    global->setAlignment(llvm::Align(64));
+    value = memory(node_type, false, global, lanes);
+    value.lanes = false;
+    if (numbers.size() <= static_cast<size_t>(register_elements))
+      for (double number : numbers) value.elements.push_back(constant(number));
+    return value;
+  }
+  if (op == Op::time) {
+    llvm::Value* now =
+        time ? b.CreateSIToFP(time, real_, "time")
+             : real(phase == Phase::final || phase == Phase::final_backward ? static_cast<double>(program.horizon) : 0);
+    return {false, false, false, {now}, nullptr, {}};
+  }
+  if (op == Op::param) {
+    int64_t first = 0;
+    for (uint32_t k = 0; k < graph[node].payload; ++k) first += element_count(program.params[ParamId{k}].type.shape);
+    return registers_from(node, memory(node_type, false, offset(params, first * real_bytes()), 1, true));
+  }
+  if (op == Op::input)
+    return registers_from(node, arena_slot(node_type, true, schedule.inputs[InputId{graph[node].payload}], true));
+  if (op == Op::advantage) {
+    const AdvantageId id{graph[node].payload};
+    EmittedValue slot = arena_slot(node_type, true, (step_advantage ? schedule.tape : 0) + schedule.advantages[id], true);
+    if (step_advantage) slot.base = offset(slot.base, time, schedule.record_bytes);
+    return registers_from(node, slot);
+  }
+  switch (home) {
+    case Home::uniform: return registers_from(node, memory(node_type, false, offset(uniform, schedule.offset[node]), 1));
+    case Home::sample: return registers_from(node, arena_slot(node_type, with_lanes, schedule.offset[node]));
+    case Home::state: return registers_from(node, state_slot(StateId{graph[node].payload}));
+    case Home::tape: {
+      EmittedValue slot = arena_slot(node_type, with_lanes, schedule.tape + schedule.offset[node]);
+      slot.base = offset(slot.base, time, schedule.record_bytes);
+      return registers_from(node, slot);
+    }
+    case Home::noise: {
+      const NoiseArea& area = schedule.noises[NoiseId{graph[node].payload}];
+      EmittedValue slot = arena_slot(node_type, true, area.offset);
+      if (time) {
+        llvm::Value* record = area.records == program.horizon ? time : b.CreateURem(time, i64(area.records));
+        slot.base = offset(slot.base, record, area.record_bytes);
+      }
+      return registers_from(node, slot);
+    }
+    case Home::phase:
+    case Home::leaf: break;
+  }
+  internal_error("node %" + std::to_string(node.index) + " is read where it was not computed", print(program));
+}
+
+llvm::Value* Emitter::element(NodeId node, const Index& index) {
+  if (!values.contains(node.index) && plan.form[node] == Form::inlined) return inlined(node, index);
+  const EmittedValue& found = value(node);
+  if (found.elements.size() == 1) return found.elements[0];
+  if (!found.elements.empty() && is_constant_index(index)) {
+    int64_t flat = 0;
+    const Shape& shape = graph.shape(node);
+    for (size_t axis = 0; axis < index.size(); ++axis)
+      flat = flat * shape[axis] + llvm::cast<llvm::ConstantInt>(index[axis])->getSExtValue();
+    return found.elements[static_cast<size_t>(flat)];
+  }
+  if (!found.base) internal_error("a register array is read with a varying index", print(program));
+  return load(found, index);
+}
+
+llvm::Value* Emitter::operand(NodeId node, const Index& index) {
+  return graph.shape(node).empty() ? element(node, {}) : element(node, index);
+}
+
+void Emitter::prepare(NodeId node) {
+  if (!values.contains(node.index) && plan.form[node] == Form::inlined) {
+    for (NodeId input : graph.inputs(node)) prepare(input);
+    return;
+  }
+  if (value(node).elements.size() > 1) to_memory(node);
+}
+
+void Emitter::to_memory(NodeId node) {
+  EmittedValue& found = value(node);
+  if (found.base) return;
+  if (found.elements.empty()) internal_error("a value is nowhere", print(program));
+  EmittedValue buffer = new_buffer(type(node), found.lanes);
+  const std::vector<llvm::Value*> elements = found.elements;
+  if (elements.size() == 1) {
+    fill(buffer, graph.shape(node), elements[0]);
+  } else {
+    for (size_t k = 0; k < elements.size(); ++k)
+      store(buffer, constant_index(graph.shape(node), static_cast<int64_t>(k)), elements[k]);
+  }
+  found.base = buffer.base;
+  found.strides = buffer.strides;
+  found.lane_width = buffer.lane_width;
+}
+
+void Emitter::fill(const EmittedValue& target, const Shape& shape, llvm::Value* value) {
+  each(shape, [&](const Index& index) { store(target, index, value); });
+}
+
+void Emitter::write(NodeId node, const EmittedValue& target) {
+  const Shape& shape = graph.shape(node);
+  if (element_count(shape) > register_elements) prepare(node);
+  each(shape, [&](const Index& index) { store(target, index, element(node, index)); });
+}
+
+void Emitter::keep(NodeId node) {
+  const Home home = schedule.home[node];
+  if (program.phase[node] != phase || (home != Home::uniform && home != Home::sample && home != Home::tape)) return;
+  const EmittedValue& found = value(node);
+  if (found.elements.empty() && kind(graph.op(node)) != OpKind::leaf) return;  // computed in place
+  write(node, result(node));
+}
+
+EmittedValue Emitter::result(NodeId node) {
+  switch (schedule.home[node]) {
+    case Home::uniform: return memory(type(node), false, offset(uniform, schedule.offset[node]), 1);
+    case Home::sample: return arena_slot(type(node), node_lanes(node), schedule.offset[node]);
+    case Home::tape: {
+      EmittedValue slot = arena_slot(type(node), node_lanes(node), schedule.tape + schedule.offset[node]);
+      slot.base = offset(slot.base, time, schedule.record_bytes);
+      return slot;
+    }
+    case Home::phase:
+    case Home::leaf:
+    case Home::noise:
+    case Home::state: break;
+  }
+  return new_buffer(type(node), node_lanes(node), node);
+}
+
+// A result in memory becomes registers when it is small.
+void Emitter::set_result(NodeId node, EmittedValue value) { values[node.index] = registers_from(node, std::move(value)); }
+
+EmittedValue Emitter::contiguous(NodeId node) {
+  const bool with_lanes = node_lanes(node);
+  to_memory(node);
+  const EmittedValue& found = value(node);
+  const EmittedValue wanted = memory(type(node), with_lanes, found.base, lanes);
+  if (found.strides == wanted.strides && found.lanes == with_lanes && !found.boolean) return found;
+  EmittedValue copy = new_buffer(type(node), with_lanes);
+  each(graph.shape(node), [&](const Index& index) { store(copy, index, load(found, index)); });
+  return copy;
+}
+
+void Emitter::emit_order() {
+  for (uint32_t position = 0; position < plan.order.size(); ++position) {
+    const NodeId node = plan.order[position];
+    if (!values.contains(node.index)) emit(node);
+    if (plan.form[node] != Form::inlined) keep(node);
+    release_after(position);
+  }
+}
+
+}  // namespace alea

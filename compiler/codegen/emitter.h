@@ -1,0 +1,207 @@
+// Emits one phase of a program into one function: values, memory, loops, operations. Internal to codegen.
+//
+// A node's value is lanes (an LLVM vector) when its rate has the sample axis, else a scalar, broadcast where
+// it meets lanes. Small arrays are registers, large ones memory with constant strides, so that slices,
+// transposes and broadcasts are views. Values of other phases are loaded on first use: before the time loop
+// when they do not vary with time, else at the head of the step.
+#pragma once
+#include <llvm/IR/IRBuilder.h>
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "compiler/codegen/emit.h"
+
+namespace alea {
+
+using Index = std::vector<llvm::Value*>;  // one i64 an axis
+
+struct EmittedValue {
+  bool lanes = false, boolean = false;
+  bool real_in_memory = false;         // a boolean that memory holds as a number
+  std::vector<llvm::Value*> elements;  // in registers: one for all elements, or one each
+  llvm::Value* base = nullptr;         // in memory: element (i, j, …) at base + i strides[0] + j strides[1] + …
+  std::vector<int64_t> strides;        // in bytes
+  int64_t lane_width = 1;              // lanes side by side in memory: a chunk's or the group's
+};
+
+// What all functions of a module share.
+struct ModuleContext {
+  const Program& program;
+  const EmitOptions& options;
+  const Schedule& schedule;
+  llvm::Module& module;
+  int forward_lanes = 0, backward_lanes = 0;
+  int64_t scratch_bytes = 0;  // the largest that a function asked for
+};
+
+class Emitter {
+ public:
+  // `lanes` is 1 in phases without the sample axis.
+  Emitter(ModuleContext&, Phase, int lanes, const std::string& name);
+
+  // --- the function's frame
+  ModuleContext& context;
+  const Program& program;
+  const Graph& graph;
+  const Schedule& schedule;
+  Phase phase;
+  int lanes;
+  PhasePlan plan;
+  llvm::IRBuilder<> b;
+  llvm::Function* function = nullptr;
+  llvm::Value *arguments = nullptr, *params = nullptr, *uniform = nullptr, *arena = nullptr;
+  llvm::Value* chunk = nullptr;                                       // i64: the chunk's first lane in the group
+  llvm::Value* time = nullptr;                                        // i64, in step phases
+  llvm::Instruction *before_loops = nullptr, *before_body = nullptr;  // where values of other phases are loaded
+  std::unordered_map<uint32_t, EmittedValue> values;
+  BufferAllocator scratch;
+
+  // --- types and constants
+  llvm::Type* real_type() const { return real_; }
+  llvm::Type* lanes_type(llvm::Type* element) const { return llvm::FixedVectorType::get(element, static_cast<unsigned>(lanes)); }
+  int64_t real_bytes() const { return schedule.options.real_bytes; }
+  llvm::Value* i64(int64_t value) { return b.getInt64(static_cast<uint64_t>(value)); }
+  llvm::Value* real(double value) { return llvm::ConstantFP::get(real_, value); }
+  llvm::Value* splat(llvm::Value*);  // to lanes, if it is not yet
+  llvm::Value* as(bool lanes, llvm::Value* value) { return lanes ? splat(value) : value; }
+  llvm::Value* zero(bool lanes) { return as(lanes, real(0)); }
+
+  // --- control flow
+  using Carried = std::vector<llvm::Value*>;
+  // `count` turns of body(i, carried) → carried; at most `register_elements` turns are unrolled.
+  Carried loop(int64_t count, Carried initial, const std::function<Carried(llvm::Value*, Carried)>& body);
+  Carried rolled_loop(llvm::Value* count, Carried initial, const std::function<Carried(llvm::Value*, Carried)>& body);
+  void each(const Shape&, const std::function<void(const Index&)>& body);
+  void chunks(const std::function<void()>& body);  // over the group; sets `chunk` and `before_loops`
+  // Splits the block so that a later load may be placed before what follows.
+  llvm::Instruction* marker(const char* name);
+
+  // --- memory
+  llvm::Value* offset(llvm::Value* base, int64_t bytes);
+  llvm::Value* offset(llvm::Value* base, llvm::Value* count, int64_t bytes);
+  llvm::Value* argument(size_t field_offset, llvm::Type*);
+  EmittedValue memory(const Type&, bool lanes, llvm::Value* base, int64_t lane_width, bool real_in_memory = false);
+  EmittedValue arena_slot(const Type&, bool lanes, int64_t offset,
+                          bool real_in_memory = false);  // [element][64], this chunk's part
+  llvm::Value* address(const EmittedValue&, const Index&);
+  llvm::Value* load(const EmittedValue&, const Index&);
+  void store(const EmittedValue&, const Index&, llvm::Value*);
+  int64_t element_bytes(bool lanes, bool boolean, int64_t lane_width) const;
+  EmittedValue new_buffer(const Type&, bool lanes, NodeId owner = {});
+  // Scratch of a number of bytes, free again at once for the next operation.
+  llvm::Value* scratch_bytes(int64_t bytes);
+  void release_after(uint32_t position);
+
+  // --- values
+  const Type& type(NodeId node) const { return graph.type(node); }
+  bool node_lanes(NodeId node) const { return has_lanes(program, node); }
+  bool is_boolean(NodeId node) const { return graph.type(node).scalar == Scalar::boolean; }
+  EmittedValue& value(NodeId);
+  llvm::Value* element(NodeId, const Index&);  // of an array
+  llvm::Value* scalar(NodeId node) { return element(node, {}); }
+  // The operand's element for the result's index: scalars broadcast.
+  llvm::Value* operand(NodeId, const Index&);
+  Index constant_index(const Shape&, int64_t flat);
+  // Makes sure that what element() will read inside a loop can be read with a varying index.
+  void prepare(NodeId);
+  void to_memory(NodeId);
+  const EmittedValue& in_memory(NodeId node) {
+    to_memory(node);
+    return values.at(node.index);
+  }
+  void set_register(NodeId node, llvm::Value* value) {
+    values[node.index] = {node_lanes(node), is_boolean(node), false, {value}, nullptr, {}};
+  }
+  void write(NodeId, const EmittedValue& target);  // element by element
+  void fill(const EmittedValue& target, const Shape&, llvm::Value*);
+  void emit_order();  // all nodes of the phase
+
+  // --- operations
+  void emit(NodeId);
+  llvm::Value* elementwise(NodeId, const Index&);
+  llvm::Value* elementary(Op, bool lanes, std::span<llvm::Value* const> operands);
+  llvm::Value* inlined(NodeId, const Index&);
+  std::pair<llvm::Value*, llvm::Value*> outer_operands(NodeId, const Index&);
+  void emit_elements(NodeId, const std::function<llvm::Value*(const Index&)>& compute);
+  llvm::Value* fma(llvm::Value*, llvm::Value*, llvm::Value*);
+  void emit_view(NodeId);
+  void emit_reduction(NodeId);
+  void emit_cumulative_sum(NodeId);
+  void emit_concat(NodeId);
+  void emit_pad(NodeId);
+  void emit_gather(NodeId);
+  void emit_scatter(NodeId);
+  void emit_matmul(NodeId);
+  void emit_outer(NodeId);
+  void emit_called(NodeId);         // cholesky, solve …, sort: a compiled function over [element][lanes]
+  void emit_draw(NodeId);           // noise with arguments
+  EmittedValue result(NodeId);      // where a node that is not emitted element by element goes
+  EmittedValue contiguous(NodeId);  // the operand as [element][lanes] numbers, copied unless it already is
+  void set_result(NodeId, EmittedValue);
+  llvm::Value* call_rare(llvm::StringRef name, bool lanes, std::span<llvm::Value* const> operands);
+  llvm::FunctionCallee external(llvm::StringRef name, llvm::ArrayRef<llvm::Type*> parameters);
+  std::string symbol(llvm::StringRef name) const;
+  struct Position {
+    llvm::Value* where;   // i64, clamped into the table
+    llvm::Value* inside;  // i1
+  };
+  Position position(llvm::Value* index, int64_t length);
+  llvm::Value* lane_addresses(const EmittedValue& array, const Index&, size_t axis, llvm::Value* where);
+
+  // --- what outlives a phase
+  EmittedValue state_slot(StateId);
+  EmittedValue carry_slot(AdjointCarryId id) { return arena_slot(program.carries[id].type, true, schedule.carries[id], true); }
+  EmittedValue accumulator_slot(AccumulatorId id) {
+    return arena_slot(program.accumulators[id].type, true, schedule.accumulators[id].offset, true);
+  }
+  Carried load_all(const EmittedValue&, const Shape&);
+  void store_all(const EmittedValue&, const Shape&, const Carried&);
+  Carried elements_of(NodeId, bool lanes);
+  bool is_small(const Type& type) const { return element_count(type.shape) <= register_elements; }
+  // Writes large values over the memory that some of them may still be read from.
+  void replace(const std::vector<std::pair<NodeId, EmittedValue>>& values_and_targets);
+  void fill_noise(NoiseId, llvm::Value* first_time, llvm::Value* time_count);
+  llvm::Value* any(llvm::Value* mask);
+  llvm::Value* lane_sum(llvm::Value* vector);  // a fixed tree: lane i with lane i + half
+  llvm::Value* valid();                        // the lanes that count, of this chunk
+  void add_accumulated(AccumulatorId, const Contribution&, Carried* in_registers);
+  void add_indexed(AccumulatorId, const Contribution&);
+  void add_outer(AccumulatorId, NodeId outer);
+  void add_to_slots(llvm::Value* address, llvm::Value* value);
+  void add_contributions(std::unordered_map<uint32_t, Carried>& in_registers);
+
+ private:
+  EmittedValue load_elsewhere(NodeId);
+  EmittedValue registers_from(NodeId, EmittedValue);
+  void keep(NodeId);  // stores a value that outlives the phase at its home
+  llvm::Type* real_;
+  struct Owned {
+    uint32_t last_use;
+    int64_t offset, bytes;
+  };
+  std::vector<Owned> owned_;
+  llvm::Value* valid_ = nullptr;
+  llvm::Instruction* valid_at_ = nullptr;
+};
+
+// A function with the frame that Emitter expects: (arguments, params, uniform, arena) → void.
+llvm::Function* new_phase_function(ModuleContext&, const std::string& name);
+void set_target_attributes(const ModuleContext&, llvm::Function&);
+
+// The phases (emit_forward.cpp, emit_credit.cpp, emit_backward.cpp).
+llvm::Function* emit_uniform_phase(ModuleContext&);
+llvm::Function* emit_init(ModuleContext&);
+llvm::Function* emit_steps(ModuleContext&);
+llvm::Function* emit_final(ModuleContext&);
+llvm::Function* emit_credit(ModuleContext&);
+llvm::Function* emit_final_backward(ModuleContext&);
+llvm::Function* emit_step_backward(ModuleContext&);
+llvm::Function* emit_init_backward(ModuleContext&);
+llvm::Function* emit_finish(ModuleContext&);
+
+}  // namespace alea

@@ -1,0 +1,499 @@
+// The layout of a program's memory (schedule.h).
+#include "compiler/kernel/schedule.h"
+
+#include <algorithm>
+
+#include "dsl/diagnostic.h"
+
+namespace alea {
+namespace {
+
+constexpr int64_t alignment = 64;
+int64_t align(int64_t offset) { return (offset + alignment - 1) / alignment * alignment; }
+
+size_t index_of(Phase phase) { return static_cast<size_t>(phase); }
+
+// Found again in any phase at no cost.
+bool is_free_leaf(Op op) { return op == Op::constant || op == Op::param || op == Op::input || op == Op::time; }
+
+// Noise without arguments is drawn for many steps at once into an area of its own.
+bool is_filled(Op op) { return op == Op::noise_uniform || op == Op::noise_normal; }
+
+// Cheap to compute again beside loading an operand: about one instruction an element.
+bool is_cheap(Op op) {
+  switch (op) {
+    case Op::stop:
+    case Op::detach:
+    case Op::nonzero:
+    case Op::draw:
+    case Op::negate:
+    case Op::abs:
+    case Op::sign:
+    case Op::floor:
+    case Op::ceil:
+    case Op::round:
+    case Op::truncate:
+    case Op::convert:
+    case Op::logical_not:
+    case Op::add:
+    case Op::sub:
+    case Op::mul:
+    case Op::max:
+    case Op::min:
+    case Op::less:
+    case Op::less_equal:
+    case Op::equal:
+    case Op::not_equal:
+    case Op::logical_and:
+    case Op::logical_or:
+    case Op::select:
+    case Op::broadcast:
+    case Op::reshape:
+    case Op::transpose:
+    case Op::slice: return true;
+    default: return false;
+  }
+}
+
+class Scheduler {
+ public:
+  Scheduler(const Program& program, const ScheduleOptions& options) : program_(program), graph_(program.graph) {
+    out_.options = options;
+    out_.home = NodeTable<Home>(graph_.size(), Home::phase);
+    out_.offset = NodeTable<int64_t>(graph_.size(), -1);
+    needed_ = NodeTable<bool>(graph_.size(), false);
+    carry_needed_ = Table<AdjointCarryId, bool>(program.carries.size(), false);
+    advantage_needed_ = Table<AdvantageId, bool>(program.advantages.size(), false);
+    accumulator_needed_ = Table<AccumulatorId, bool>(program.accumulators.size(), false);
+    state_needed_ = Table<StateId, bool>(program.states.size(), false);
+    input_needed_ = Table<InputId, bool>(program.inputs.size(), false);
+    noise_node_ = Table<NoiseId, NodeId>(program.noises.size());
+    noise_read_back_ = Table<NoiseId, bool>(program.noises.size(), false);
+    out_.modulus = 64 / options.real_bytes;
+  }
+
+  Schedule run() {
+    find_needed();
+    order_phases();
+    find_readers();
+    choose_saved();
+    find_homes();
+    lay_out();
+    return std::move(out_);
+  }
+
+ private:
+  bool gradient() const { return out_.options.gradient; }
+  int64_t elements(NodeId node) const { return element_count(graph_.shape(node)); }
+  int64_t bytes_in_slot(NodeId node) const {
+    return slot_bytes(graph_.type(node), has_lanes(program_, node), out_.options.real_bytes);
+  }
+
+  // --- what is needed: from the objective and the gradients down
+  void need(NodeId node) {
+    if (!node || needed_[node]) return;
+    needed_[node] = true;
+    pending_.push_back(node);
+  }
+  void need_state(StateId state) {
+    if (state_needed_[state]) return;
+    state_needed_[state] = true;
+    need(program_.states[state].init);
+    need(program_.states[state].next);
+  }
+  void find_needed() {
+    need(program_.objective_init);
+    need(program_.objective_step);
+    need(program_.objective_final);
+    if (program_.alive) need_state(program_.alive);
+    if (gradient())
+      for (const ProgramParam& param : program_.params) need(param.gradient);
+    while (!pending_.empty()) {
+      const NodeId node = pending_.back();
+      pending_.pop_back();
+      for (NodeId input : graph_.inputs(node)) need(input);
+      need_behind_leaf(node);
+    }
+  }
+  void need_behind_leaf(NodeId node) {
+    const uint32_t payload = graph_[node].payload;
+    switch (graph_.op(node)) {
+      case Op::state:
+      case Op::final_state: need_state(StateId{payload}); break;
+      case Op::input: input_needed_[InputId{payload}] = true; break;
+      case Op::noise_uniform:
+      case Op::noise_normal:
+      case Op::noise_gamma:
+      case Op::noise_poisson:
+      case Op::noise_binomial:
+      case Op::noise_von_mises: noise_node_[NoiseId{payload}] = node; break;
+      case Op::adjoint: {
+        const AdjointCarryId id{payload};
+        carry_needed_[id] = true;
+        need(program_.carries[id].final_value);
+        need(program_.carries[id].step_value);
+        break;
+      }
+      case Op::advantage: {
+        const AdvantageId id{payload};
+        const ProgramAdvantage& advantage = program_.advantages[id];
+        advantage_needed_[id] = true;
+        for (NodeId part : {advantage.own, advantage.later, advantage.later_final, advantage.value_baseline}) need(part);
+        break;
+      }
+      case Op::accumulated: {
+        const AccumulatorId id{payload};
+        accumulator_needed_[id] = true;
+        for (const Contribution& contribution : program_.accumulators[id].contributions) {
+          need(contribution.value);
+          need(contribution.index);
+        }
+        break;
+      }
+      default: break;
+    }
+  }
+
+  void order_phases() {
+    for (uint32_t k = 0; k < graph_.size(); ++k) {
+      const NodeId node{k};
+      if (!needed_[node]) continue;
+      if (is_free_leaf(graph_.op(node))) {
+        out_.home[node] = Home::leaf;
+      } else {
+        out_.order[index_of(program_.phase[node])].push_back(node);
+      }
+    }
+  }
+
+  // --- who reads what from another phase
+  void read(NodeId node, Phase reader) {
+    if (!node || out_.home[node] == Home::leaf || program_.phase[node] == reader) return;
+    const Phase phase = program_.phase[node];
+    switch (phase) {
+      case Phase::uniform: out_.home[node] = Home::uniform; break;
+      case Phase::init: out_.home[node] = Home::sample; break;
+      case Phase::final: out_.home[node] = graph_.op(node) == Op::final_state ? Home::state : Home::sample; break;
+      case Phase::step: wanted_.push_back(node); break;
+      case Phase::final_backward:
+      case Phase::step_backward:
+      case Phase::init_backward:
+      case Phase::finish: internal_error("a value of a backward phase is read in another phase", print(program_));
+    }
+  }
+  void find_readers() {
+    for (int p = 0; p < phase_count; ++p)
+      for (NodeId node : out_.order[static_cast<size_t>(p)])
+        for (NodeId input : graph_.inputs(node)) read(input, static_cast<Phase>(p));
+    read(program_.objective_init, Phase::init);
+    read(program_.objective_step, Phase::step);
+    read(program_.objective_final, Phase::final);
+    for (uint32_t k = 0; k < program_.states.size(); ++k) {
+      if (!state_needed_[StateId{k}]) continue;
+      read(program_.states[StateId{k}].init, Phase::init);
+      read(program_.states[StateId{k}].next, Phase::step);
+    }
+    if (!gradient()) return;
+    for (const ProgramParam& param : program_.params) read(param.gradient, Phase::finish);
+    for (uint32_t k = 0; k < program_.carries.size(); ++k) {
+      if (!carry_needed_[AdjointCarryId{k}]) continue;
+      read(program_.carries[AdjointCarryId{k}].final_value, Phase::final_backward);
+      read(program_.carries[AdjointCarryId{k}].step_value, Phase::step_backward);
+    }
+    for (uint32_t k = 0; k < program_.accumulators.size(); ++k) {
+      if (!accumulator_needed_[AccumulatorId{k}]) continue;
+      for (const Contribution& contribution : program_.accumulators[AccumulatorId{k}].contributions) {
+        read(contribution.value, contribution.phase);
+        read(contribution.index, contribution.phase);
+      }
+    }
+    // Credit reads memory alone: what it reads is saved, whatever it costs to compute.
+    for (uint32_t k = 0; k < program_.advantages.size(); ++k) {
+      if (!advantage_needed_[AdvantageId{k}]) continue;
+      const ProgramAdvantage& advantage = program_.advantages[AdvantageId{k}];
+      for (NodeId part : {advantage.own, advantage.later, advantage.value_baseline})
+        if (part && out_.home[part] != Home::leaf && program_.phase[part] == Phase::step) out_.home[part] = Home::tape;
+        else read(part, Phase::step_backward);
+      read(advantage.later_final, Phase::step_backward);
+    }
+  }
+
+  // --- saved or computed again
+  // What a step value costs on the tape: 0 when it is there anyway.
+  bool at_hand(NodeId node) const {
+    if (program_.phase[node] != Phase::step) return true;
+    const Op op = graph_.op(node);
+    return is_free_leaf(op) || out_.home[node] == Home::tape || again_[node] || is_filled(op);
+  }
+  // The step values that computing `node` again would newly put on the tape, and the operations it would take.
+  struct Price {
+    int64_t bytes = 0, operations = 0;
+  };
+  static constexpr int64_t most_operations = 6;
+  void price(NodeId node, Price& total) const {
+    if (at_hand(node)) return;
+    if (!is_cheap(graph_.op(node)) || total.operations >= most_operations) {
+      total.bytes += bytes_in_slot(node);
+      return;
+    }
+    const OpKind node_kind = kind(graph_.op(node));
+    total.operations += node_kind == OpKind::layout || node_kind == OpKind::control ? 0 : 1;
+    for (NodeId input : graph_.inputs(node)) price(input, total);
+  }
+  void compute_again(NodeId node) {
+    if (at_hand(node)) return;
+    if (!is_cheap(graph_.op(node))) out_.home[node] = Home::tape;
+    else {
+      again_[node] = true;
+      for (NodeId input : graph_.inputs(node)) compute_again(input);
+    }
+  }
+  // Dear values are saved first; then, users before operands, a cheap one is computed again where that takes
+  // few operations and puts no more on the tape than saving it would.
+  void choose_saved() {
+    again_ = NodeTable<bool>(graph_.size(), false);
+    std::sort(wanted_.begin(), wanted_.end());
+    wanted_.erase(std::unique(wanted_.begin(), wanted_.end()), wanted_.end());
+    for (NodeId node : wanted_)
+      if (!is_cheap(graph_.op(node)) && !at_hand(node)) out_.home[node] = Home::tape;
+    for (auto node = wanted_.rbegin(); node != wanted_.rend(); ++node) {
+      if (at_hand(*node)) continue;
+      Price total;
+      price(*node, total);
+      if (total.operations <= most_operations && total.bytes <= bytes_in_slot(*node)) compute_again(*node);
+      else out_.home[*node] = Home::tape;
+    }
+    std::vector<NodeId>& order = out_.order[index_of(Phase::step_backward)];
+    const size_t own = order.size();
+    auto reads_noise = [&](NodeId node) {
+      if (program_.phase[node] == Phase::step && is_filled(graph_.op(node)))
+        noise_read_back_[NoiseId{graph_[node].payload}] = true;
+    };
+    for (NodeId node : wanted_) reads_noise(node);
+    for (uint32_t k = 0; k < graph_.size(); ++k)
+      if (again_[NodeId{k}]) {
+        order.push_back(NodeId{k});
+        for (NodeId input : graph_.inputs(NodeId{k})) reads_noise(input);
+      }
+    std::inplace_merge(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(own), order.end());
+  }
+
+  void find_homes() {
+    for (uint32_t k = 0; k < graph_.size(); ++k) {
+      const NodeId node{k};
+      if (needed_[node] && is_filled(graph_.op(node)) && out_.home[node] != Home::tape) out_.home[node] = Home::noise;
+    }
+  }
+
+  // --- offsets
+  int64_t lanes_bytes(const Type& type) const { return slot_bytes(type, true, out_.options.real_bytes); }
+
+  void lay_out() {
+    for (uint32_t k = 0; k < graph_.size(); ++k) {
+      const NodeId node{k};
+      if (!needed_[node]) continue;
+      if (out_.home[node] == Home::uniform) out_.offset[node] = take(out_.uniform_bytes, bytes_in_slot(node), 8);
+      if (out_.home[node] == Home::tape) out_.offset[node] = take(out_.record_bytes, bytes_in_slot(node));
+      if (out_.home[node] == Home::sample) out_.offset[node] = take(end_, bytes_in_slot(node));
+    }
+    out_.steps = take(end_, group_size * 8);
+    out_.objective = take(end_, group_size * out_.options.real_bytes);
+    out_.inputs = Table<InputId, int64_t>(program_.inputs.size(), -1);
+    for (uint32_t k = 0; k < program_.inputs.size(); ++k)
+      if (input_needed_[InputId{k}])
+        out_.inputs[InputId{k}] = take(end_, lanes_bytes(real_like(program_.inputs[InputId{k}].type)));
+    out_.states = Table<StateId, int64_t>(program_.states.size(), -1);
+    out_.state_has_lanes = Table<StateId, bool>(program_.states.size(), false);
+    for (uint32_t k = 0; k < graph_.size(); ++k) {
+      const NodeId node{k};
+      const Op op = graph_.op(node);
+      if (needed_[node] && (op == Op::state || op == Op::final_state) && has_lanes(program_, node))
+        out_.state_has_lanes[StateId{graph_[node].payload}] = true;
+    }
+    for (uint32_t k = 0; k < program_.states.size(); ++k) {
+      const StateId state{k};
+      if (!state_needed_[state]) continue;
+      const ProgramState& declared = program_.states[state];
+      if (has_lanes(program_, declared.init) || has_lanes(program_, declared.next)) out_.state_has_lanes[state] = true;
+      out_.states[state] = take(end_, lanes_bytes(declared.type));
+    }
+    lay_out_noise();
+    lay_out_backward();
+    out_.tape = take(end_, out_.record_bytes * program_.horizon);
+    out_.scratch = align(end_);
+  }
+
+  void lay_out_noise() {
+    out_.noises = Table<NoiseId, NoiseArea>(program_.noises.size());
+    for (uint32_t k = 0; k < program_.noises.size(); ++k) {
+      const NodeId node = noise_node_[NoiseId{k}];
+      if (!node || !is_filled(graph_.op(node))) continue;
+      NoiseArea& area = out_.noises[NoiseId{k}];
+      area.node = node;
+      area.record_bytes = lanes_bytes(real_like(graph_.type(node)));
+      if (program_.phase[node] == Phase::step)
+        area.records = noise_read_back_[NoiseId{k}] ? program_.horizon : std::min(out_.options.time_block, program_.horizon);
+      area.offset = take(end_, area.record_bytes * area.records);
+    }
+  }
+
+  void lay_out_backward() {
+    out_.advantages = Table<AdvantageId, int64_t>(program_.advantages.size(), -1);
+    out_.carries = Table<AdjointCarryId, int64_t>(program_.carries.size(), -1);
+    out_.accumulators = Table<AccumulatorId, AccumulatorArea>(program_.accumulators.size());
+    for (uint32_t k = 0; k < program_.advantages.size(); ++k) {
+      const AdvantageId id{k};
+      if (!advantage_needed_[id]) continue;
+      const int64_t bytes = lanes_bytes(real_like(program_.advantages[id].type));
+      out_.advantages[id] = take(program_.advantages[id].phase == Phase::step ? out_.record_bytes : end_, bytes);
+    }
+    for (uint32_t k = 0; k < program_.carries.size(); ++k)
+      if (carry_needed_[AdjointCarryId{k}])
+        out_.carries[AdjointCarryId{k}] = take(end_, lanes_bytes(real_like(program_.carries[AdjointCarryId{k}].type)));
+    for (uint32_t k = 0; k < program_.accumulators.size(); ++k) {
+      if (!accumulator_needed_[AccumulatorId{k}]) continue;
+      const Accumulator& accumulator = program_.accumulators[AccumulatorId{k}];
+      AccumulatorArea& area = out_.accumulators[AccumulatorId{k}];
+      const int64_t count = element_count(accumulator.type.shape);
+      const bool of_samples = has_lanes(program_, accumulator.target);
+      area.form = of_samples || count <= register_elements ? AccumulatorForm::lanes : AccumulatorForm::modulus;
+      const int64_t width = area.form == AccumulatorForm::lanes ? group_size : out_.modulus;
+      area.offset = take(end_, count * width * out_.options.real_bytes);
+      if (!of_samples) area.reduced = take(end_, count * out_.options.real_bytes);
+    }
+  }
+  static Type real_like(Type type) {
+    type.scalar = Scalar::real;
+    return type;
+  }
+  static int64_t take(int64_t& end, int64_t bytes, int64_t to = alignment) {
+    const int64_t begin = (end + to - 1) / to * to;
+    end = begin + bytes;
+    if (to == alignment) end = align(end);
+    return begin;
+  }
+
+  const Program& program_;
+  const Graph& graph_;
+  Schedule out_;
+  int64_t end_ = 0;
+  NodeTable<bool> needed_, again_;
+  Table<AdjointCarryId, bool> carry_needed_;
+  Table<AdvantageId, bool> advantage_needed_;
+  Table<AccumulatorId, bool> accumulator_needed_;
+  Table<StateId, bool> state_needed_;
+  Table<InputId, bool> input_needed_;
+  Table<NoiseId, NodeId> noise_node_;
+  Table<NoiseId, bool> noise_read_back_;
+  std::vector<NodeId> pending_, wanted_;
+};
+
+bool is_view_op(Op op) { return op == Op::broadcast || op == Op::reshape || op == Op::transpose || op == Op::slice; }
+bool is_identity(Op op) { return op == Op::draw || op == Op::stop || op == Op::detach || op == Op::nonzero; }
+
+}  // namespace
+
+int64_t slot_bytes(const Type& type, bool lanes, int64_t real_bytes) {
+  const int64_t count = element_count(type.shape);
+  if (type.scalar == Scalar::boolean) return lanes ? count * (group_size / 8) : count;
+  return count * real_bytes * (lanes ? group_size : 1);
+}
+
+Schedule make_schedule(const Program& program, const ScheduleOptions& options) { return Scheduler(program, options).run(); }
+
+PhasePlan plan_phase(const Program& program, const Schedule& schedule, Phase phase) {
+  const Graph& graph = program.graph;
+  PhasePlan plan;
+  plan.order = schedule.order[index_of(phase)];
+  plan.form = NodeTable<Form>(graph.size(), Form::registers);
+  plan.last_use = NodeTable<uint32_t>(graph.size(), 0);
+  NodeTable<uint32_t> uses(graph.size(), 0);
+  NodeTable<NodeId> only_user(graph.size());  // null: an accumulator
+  for (NodeId node : plan.order)
+    for (NodeId input : graph.inputs(node)) {
+      ++uses[input];
+      only_user[input] = node;
+    }
+  // What is read once the phase is done keeps its memory.
+  auto use_at_end = [&](NodeId node, uint32_t count) {
+    if (!node) return;
+    uses[node] += count;
+    plan.last_use[node] = UINT32_MAX;
+  };
+  for (NodeId objective : {program.objective_init, program.objective_step, program.objective_final}) use_at_end(objective, 2);
+  for (const ProgramState& state : program.states) {
+    use_at_end(state.init, 2);
+    use_at_end(state.next, 2);
+  }
+  for (const AdjointCarry& carry : program.carries) {
+    use_at_end(carry.final_value, 2);
+    use_at_end(carry.step_value, 2);
+  }
+  for (const Accumulator& accumulator : program.accumulators)
+    for (const Contribution& contribution : accumulator.contributions)
+      if (contribution.phase == phase) {
+        // With an index the value's elements are visited out of order: it has to be in memory.
+        use_at_end(contribution.value, contribution.index ? 2 : 1);
+        use_at_end(contribution.index, 2);
+      }
+  for (const ProgramParam& param : program.params) use_at_end(param.gradient, 2);
+
+  auto reads_in_a_loop = [&](NodeId user, NodeId node) {
+    if (!user) return true;
+    const Op op = graph.op(user);
+    return (kind(op) == OpKind::elementwise && graph.shape(user) == graph.shape(node)) || op == Op::reduce_sum;
+  };
+  for (NodeId node : plan.order) {
+    const Op op = graph.op(node);
+    if (element_count(graph.shape(node)) <= register_elements) continue;
+    if (kind(op) == OpKind::leaf || kind(op) == OpKind::random || schedule.home[node] != Home::phase)
+      plan.form[node] = Form::buffer;
+    else if (is_view_op(op) || is_identity(op)) plan.form[node] = Form::view;
+    else if (kind(op) == OpKind::elementwise && uses[node] == 1 && reads_in_a_loop(only_user[node], node))
+      plan.form[node] = Form::inlined;
+    else if (op == Op::outer && uses[node] == 1 && !only_user[node]) plan.form[node] = Form::inlined;
+    else plan.form[node] = Form::buffer;
+  }
+
+  // Users before operands: an operand that is read through an inlined value or a view lives as long as those.
+  for (uint32_t position = static_cast<uint32_t>(plan.order.size()); position-- > 0;) {
+    const NodeId node = plan.order[position];
+    const bool through = plan.form[node] == Form::inlined || plan.form[node] == Form::view;
+    const uint32_t reach = through ? std::max(plan.last_use[node], position) : position;
+    for (NodeId input : graph.inputs(node)) plan.last_use[input] = std::max(plan.last_use[input], reach);
+  }
+  return plan;
+}
+
+int64_t BufferAllocator::allocate(int64_t bytes) {
+  bytes = align(bytes);
+  for (size_t k = 0; k < free_.size(); ++k) {
+    Range& range = free_[k];
+    if (range.end - range.begin < bytes) continue;
+    const int64_t offset = range.begin;
+    range.begin += bytes;
+    if (range.begin == range.end) free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(k));
+    return offset;
+  }
+  int64_t offset = end_;
+  if (!free_.empty() && free_.back().end == end_) {
+    offset = free_.back().begin;
+    free_.pop_back();
+  }
+  end_ = offset + bytes;
+  peak_ = std::max(peak_, end_);
+  return offset;
+}
+
+void BufferAllocator::release(int64_t offset, int64_t bytes) {
+  Range range{offset, offset + align(bytes)};
+  auto next = std::find_if(free_.begin(), free_.end(), [&](const Range& other) { return other.begin >= range.end; });
+  if (next != free_.end() && next->begin == range.end) {
+    range.end = next->end;
+    next = free_.erase(next);
+  }
+  if (next != free_.begin() && (next - 1)->end == range.begin) (next - 1)->end = range.end;
+  else free_.insert(next, range);
+}
+
+}  // namespace alea

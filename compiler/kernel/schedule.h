@@ -1,0 +1,105 @@
+// Where each value of a program lives and in which order each phase computes. In: a verified program.
+// Out: the nodes of every phase, the home of every value that outlives its phase, and the layout of the
+// arena: everything that decides memory is known before a kernel is built or run. Holds no LLVM.
+//
+// A value with the sample axis that outlives its phase lies as [element][64 lanes], one without it as
+// [element]; booleans as 64 bits, resp. one byte, an element. The tape is [step][record], a record holding
+// the saved values of one step.
+#pragma once
+#include "compiler/kernel/program.h"
+
+namespace alea {
+
+struct ScheduleOptions {
+  bool gradient = true;     // false: the objective alone
+  int64_t real_bytes = 8;   // of T
+  int64_t time_block = 32;  // steps whose noise is drawn at once
+};
+
+// Arrays of at most this many elements are kept in registers, one value an element.
+inline constexpr int64_t register_elements = 8;
+
+enum class Home : uint8_t {
+  phase,    // lives and dies in its phase
+  leaf,     // found again at no cost in any phase: constants, params, inputs, the time
+  uniform,  // the uniform buffer
+  sample,   // one slot per sample: values of init and final
+  tape,     // one slot per sample and step
+  noise,    // the area of its noise
+  state     // the area of its state: final_state
+};
+
+struct NoiseArea {
+  NodeId node;         // null: not drawn
+  int64_t offset = 0;  // in the arena
+  int64_t record_bytes = 0;
+  int64_t records = 1;  // time_block, or the whole horizon when the reversed sweep reads it
+};
+
+enum class AccumulatorForm : uint8_t {
+  unused,
+  lanes,   // [element][64]: each lane sums over time in order, lanes are summed at the end by a fixed tree
+  modulus  // [element][modulus]: lane i adds to slot i mod modulus; for arrays with many elements
+};
+struct AccumulatorArea {
+  AccumulatorForm form = AccumulatorForm::unused;
+  int64_t offset = 0;   // of the slots
+  int64_t reduced = 0;  // of the sums over lanes, [element]; for targets without the sample axis
+};
+
+struct Schedule {
+  ScheduleOptions options;
+  // Ascending, so operands first. step_backward also lists the step nodes that it computes again.
+  std::array<std::vector<NodeId>, phase_count> order;
+  NodeTable<Home> home;
+  NodeTable<int64_t> offset;  // within the area of its home; of tape: within a record
+  int64_t uniform_bytes = 0;
+  int64_t record_bytes = 0;  // of the tape
+  // Offsets in the arena.
+  int64_t tape = 0, steps = 0, objective = 0;
+  Table<InputId, int64_t> inputs;        // [element][64]; -1: not read
+  Table<StateId, int64_t> states;        // [element][64] whatever the rate; -1: not read
+  Table<StateId, bool> state_has_lanes;  // otherwise one number a chunk, kept in the chunk's first lane
+  Table<NoiseId, NoiseArea> noises;
+  Table<AdvantageId, int64_t> advantages;  // of an init draw: [element][64]; of a step draw: in the tape's record; -1
+  Table<AdjointCarryId, int64_t> carries;  // [element][64]; -1: not read
+  Table<AccumulatorId, AccumulatorArea> accumulators;
+  int64_t scratch = 0;  // where the buffers of the phases begin: the end of all that is above
+  int64_t modulus = 8;
+};
+Schedule make_schedule(const Program&, const ScheduleOptions&);
+
+inline bool has_lanes(const Program& program, NodeId node) { return (program.rate[node] & rate_sample) != 0; }
+// Bytes of a value in a slot that outlives its phase.
+int64_t slot_bytes(const Type&, bool lanes, int64_t real_bytes);
+
+// How a phase computes a node.
+enum class Form : uint8_t {
+  registers,  // one value an element
+  buffer,     // a loop over elements into memory
+  inlined,    // an elementwise array with one user: computed inside the user's loop
+  view        // the operand's memory with other strides
+};
+struct PhasePlan {
+  std::vector<NodeId> order;
+  NodeTable<Form> form;
+  NodeTable<uint32_t> last_use;  // position in `order` after which the node's memory may be used again
+};
+PhasePlan plan_phase(const Program&, const Schedule&, Phase);
+
+// Memory for buffers whose lives are intervals: first fit over the free ranges.
+class BufferAllocator {
+ public:
+  int64_t allocate(int64_t bytes);
+  void release(int64_t offset, int64_t bytes);
+  int64_t peak() const { return peak_; }
+
+ private:
+  struct Range {
+    int64_t begin, end;
+  };
+  std::vector<Range> free_;  // sorted, never touching
+  int64_t end_ = 0, peak_ = 0;
+};
+
+}  // namespace alea

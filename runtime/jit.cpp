@@ -1,0 +1,194 @@
+// LLVM module → object file in memory → linked by ORC. The object is made here rather than inside ORC, so that
+// its bytes can be cached and shown.
+#include "runtime/jit.h"
+
+#include <llvm/ExecutionEngine/Orc/ExecutionUtils.h>
+#include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Support/SmallVectorMemoryBuffer.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/Target/TargetMachine.h>
+#include <llvm/TargetParser/Host.h>
+#include <llvm/TargetParser/SubtargetFeature.h>
+#include <llvm/Transforms/Utils/Cloning.h>
+
+#include <chrono>
+#include <mutex>
+
+#include "compiler/codegen/emit.h"
+#include "dsl/diagnostic.h"
+#include "runtime/symbols.h"
+
+namespace alea {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+template <class Value>
+Value expect(llvm::Expected<Value> value, const char* what) {
+  if (!value) internal_error(std::string(what) + ": " + llvm::toString(value.takeError()));
+  return std::move(*value);
+}
+void expect(llvm::Error error, const char* what) {
+  if (error) internal_error(std::string(what) + ": " + llvm::toString(std::move(error)));
+}
+
+void initialise_target() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+  });
+}
+
+std::string host_features() {
+  llvm::SubtargetFeatures features;
+  for (const auto& feature : llvm::sys::getHostCPUFeatures()) features.AddFeature(feature.first(), feature.second);
+  return features.getString();
+}
+
+void require_fma(const std::string& features) {
+  const llvm::Triple triple(llvm::sys::getProcessTriple());
+  if (triple.isAArch64()) return;
+  const llvm::SubtargetFeatures list(features);
+  for (const std::string& feature : list.getFeatures())
+    if (feature == "+fma") return;
+  throw MachineError{"this processor has no fused multiply-add; Alea needs x86-64-v3 (AVX2, FMA) or AArch64"};
+}
+
+std::unique_ptr<llvm::TargetMachine> make_machine(const std::string& cpu, const std::string& features) {
+  const std::string triple = llvm::sys::getProcessTriple();
+  std::string complaint;
+  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, complaint);
+  if (!target) internal_error("no code generator for " + triple + ": " + complaint);
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  options.EmulatedTLS = false;
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(triple, cpu, features, options, llvm::Reloc::PIC_,
+                                                                          std::nullopt, llvm::CodeGenOptLevel::Default, true));
+}
+
+std::string text_of(const llvm::Module& module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module.print(stream, nullptr);
+  return text;
+}
+
+llvm::SmallVector<char, 0> generate(llvm::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType kind) {
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::legacy::PassManager passes;
+  if (machine.addPassesToEmitFile(passes, stream, nullptr, kind)) internal_error("the target writes no such file");
+  passes.run(module);
+  return bytes;
+}
+
+}  // namespace
+
+struct CompiledKernel::Parts {
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+  KernelFunction uniform = nullptr, forward = nullptr, gradient = nullptr;
+  int64_t workspace_bytes = 0, uniform_bytes = 0;
+  std::string llvm_raw, llvm, assembly, object;
+  JitTimes times;
+};
+
+namespace {
+
+std::unique_ptr<llvm::orc::LLJIT> link(const std::string& object) {
+  // Only the table's symbols are found; nothing is looked up in the process.
+  auto jit = expect(
+      llvm::orc::LLJITBuilder().setLinkProcessSymbolsByDefault(false).setPlatformSetUp(llvm::orc::setUpInactivePlatform).create(),
+      "ORC");
+  llvm::orc::SymbolMap map;
+  llvm::orc::MangleAndInterner mangle(jit->getExecutionSession(), jit->getDataLayout());
+  for (const Symbol& symbol : kernel_symbols())
+    map[mangle(symbol.name)] = {llvm::orc::ExecutorAddr::fromPtr(symbol.address),
+                                llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable};
+  expect(jit->getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(map))), "the symbol table");
+  expect(jit->addObjectFile(llvm::MemoryBuffer::getMemBuffer(object, "kernel", false)), "the object file");
+  return jit;
+}
+
+KernelFunction look_up(llvm::orc::LLJIT& jit, const char* name) {
+  return expect(jit.lookup(name), "linking the kernel").toPtr<void(const KernelArguments*)>();
+}
+
+}  // namespace
+
+CompiledKernel::CompiledKernel(const Program& program, const JitOptions& options) : parts_(std::make_unique<Parts>()) {
+  initialise_target();
+  EmitOptions emit_options;
+  emit_options.precision = options.single_precision ? Precision::f32 : Precision::f64;
+  emit_options.cpu = options.cpu.empty() ? std::string(llvm::sys::getHostCPUName()) : options.cpu;
+  emit_options.features = options.features.empty() && options.cpu.empty() ? host_features() : options.features;
+  emit_options.forward_lanes = options.forward_lanes;
+  emit_options.backward_lanes = options.backward_lanes;
+  if (options.cpu.empty() && options.features.empty()) require_fma(emit_options.features);
+
+  const auto begin = Clock::now();
+  const std::unique_ptr<llvm::TargetMachine> machine = make_machine(emit_options.cpu, emit_options.features);
+  llvm::LLVMContext context;
+  EmittedModule emitted = emit_module(program, emit_options, context);
+  llvm::Module& module = *emitted.module;
+  module.setTargetTriple(machine->getTargetTriple().str());
+  module.setDataLayout(machine->createDataLayout());
+  parts_->workspace_bytes = emitted.workspace_bytes;
+  parts_->uniform_bytes = emitted.uniform_bytes;
+  if (options.keep_text) parts_->llvm_raw = text_of(module);
+  parts_->times.emit = seconds_since(begin);
+
+  const auto optimising = Clock::now();
+  optimise_module(module, *machine);
+  if (options.keep_text) {
+    std::string complaint;
+    llvm::raw_string_ostream stream(complaint);
+    if (llvm::verifyModule(module, &stream)) internal_error("LLVM refuses the optimised module: " + complaint, text_of(module));
+    parts_->llvm = text_of(module);
+  }
+  parts_->times.optimise = seconds_since(optimising);
+
+  const auto generating = Clock::now();
+  if (options.keep_text) {
+    const auto copy = llvm::CloneModule(module);
+    const llvm::SmallVector<char, 0> text = generate(*copy, *machine, llvm::CodeGenFileType::AssemblyFile);
+    parts_->assembly.assign(text.begin(), text.end());
+  }
+  const llvm::SmallVector<char, 0> object = generate(module, *machine, llvm::CodeGenFileType::ObjectFile);
+  parts_->object.assign(object.begin(), object.end());
+  parts_->jit = link(parts_->object);
+  parts_->uniform = look_up(*parts_->jit, "alea_uniform");
+  parts_->forward = look_up(*parts_->jit, "alea_forward");
+  if (program.has_gradient) parts_->gradient = look_up(*parts_->jit, "alea_gradient");
+  parts_->times.generate = seconds_since(generating);
+}
+
+CompiledKernel::~CompiledKernel() = default;
+CompiledKernel::CompiledKernel(CompiledKernel&&) noexcept = default;
+CompiledKernel& CompiledKernel::operator=(CompiledKernel&&) noexcept = default;
+
+KernelFunction CompiledKernel::uniform() const { return parts_->uniform; }
+KernelFunction CompiledKernel::forward() const { return parts_->forward; }
+KernelFunction CompiledKernel::gradient() const { return parts_->gradient; }
+int64_t CompiledKernel::workspace_bytes() const { return parts_->workspace_bytes; }
+int64_t CompiledKernel::uniform_bytes() const { return parts_->uniform_bytes; }
+const std::string& CompiledKernel::llvm_raw() const { return parts_->llvm_raw; }
+const std::string& CompiledKernel::llvm() const { return parts_->llvm; }
+const std::string& CompiledKernel::assembly() const { return parts_->assembly; }
+const std::string& CompiledKernel::object() const { return parts_->object; }
+const JitTimes& CompiledKernel::times() const { return parts_->times; }
+
+int64_t workspace_bytes(const Program& program, bool single_precision) {
+  llvm::LLVMContext context;
+  EmitOptions options;
+  options.precision = single_precision ? Precision::f32 : Precision::f64;
+  return emit_module(program, options, context).workspace_bytes;
+}
+
+std::string host_target() { return std::string(llvm::sys::getHostCPUName()) + " " + host_features(); }
+
+}  // namespace alea

@@ -1,0 +1,55 @@
+// Compiles a program to native code in memory. In: a verified program. Out: function pointers by the
+// contract of compiler/codegen/abi.h, the memory they need, and, when asked for, what was generated as text.
+// A CPU without what the kernels require (fused multiply-add) is refused with MachineError. No LLVM types here.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "compiler/codegen/abi.h"
+
+namespace alea {
+
+struct JitOptions {
+  bool single_precision = false;
+  std::string cpu, features;                  // empty: this machine's
+  int forward_lanes = 0, backward_lanes = 0;  // 0: as measured best
+  bool keep_text = false;                     // for --emit: the module before and after optimisation, assembly
+};
+
+struct JitTimes {
+  double emit = 0, optimise = 0, generate = 0;  // seconds
+};
+
+class CompiledKernel {
+ public:
+  CompiledKernel(const Program&, const JitOptions&);
+  ~CompiledKernel();
+  CompiledKernel(CompiledKernel&&) noexcept;
+  CompiledKernel& operator=(CompiledKernel&&) noexcept;
+
+  KernelFunction uniform() const;
+  KernelFunction forward() const;
+  KernelFunction gradient() const;  // null when the program has none
+  int64_t workspace_bytes() const;  // of an arena
+  int64_t uniform_bytes() const;
+  const std::string& llvm_raw() const;  // the texts are empty unless keep_text
+  const std::string& llvm() const;
+  const std::string& assembly() const;
+  const std::string& object() const;  // the bytes of an object file
+  const JitTimes& times() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+// The bytes of workspace the program would need, without generating code.
+int64_t workspace_bytes(const Program&, bool single_precision);
+// This machine: "znver4 +avx512f,…", part of the key of an object cache.
+std::string host_target();
+
+struct MachineError {
+  std::string message;
+};
+
+}  // namespace alea

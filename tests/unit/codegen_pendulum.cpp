@@ -1,0 +1,43 @@
+// Benchmark W1 through native code: the reference values, and that bits do not depend on the lanes at work.
+#include "tests/unit/codegen_pendulum.h"
+
+#include <catch2/catch.hpp>
+
+using namespace alea;
+using namespace alea::test;
+
+TEST_CASE("the pendulum's reference values") {
+  const Program program = pendulum(200);
+  const CompiledKernel kernel(program, {});
+  const NoiseFunctions noise{pendulum_noise<double>, pendulum_noise<double>};
+  Runner<double> runner{
+      program, kernel, noise, {std::begin(pendulum_params), std::end(pendulum_params)}, pendulum_inputs<double>()};
+  double objective = 0, first = 0;
+  for (uint64_t group = 0; group < 16; ++group) {
+    const GroupResult result = runner.run(group, 64);
+    for (double value : result.objective) objective += value / 1024;
+    first += result.gradient[0] / 1024;
+    CHECK(runner.run(group, 64, false).objective == result.objective);
+  }
+  CHECK(objective == Approx(-413.830617242).epsilon(1e-11));
+  CHECK(first == Approx(-8.7870007152).epsilon(1e-10));
+}
+
+TEST_CASE("lanes at work do not change a bit") {
+  const Program program = pendulum(40);
+  const NoiseFunctions noise{pendulum_noise<double>, pendulum_noise<double>};
+  GroupResult expected;
+  for (const auto& [forward, backward] :
+       std::initializer_list<std::pair<int, int>>{{32, 16}, {16, 16}, {64, 32}, {8, 8}, {32, 64}}) {
+    JitOptions options;
+    options.forward_lanes = forward;
+    options.backward_lanes = backward;
+    const CompiledKernel kernel(program, options);
+    Runner<double> runner{
+        program, kernel, noise, {std::begin(pendulum_params), std::end(pendulum_params)}, pendulum_inputs<double>()};
+    const GroupResult result = runner.run(3, 41);
+    if (expected.gradient.empty()) expected = result;
+    CHECK(result.objective == expected.objective);
+    CHECK(result.gradient == expected.gradient);
+  }
+}
