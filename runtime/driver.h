@@ -4,6 +4,7 @@
 #pragma once
 #include <atomic>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -43,8 +44,8 @@ struct NonFiniteReport {
 struct Estimate {
   int64_t samples = 0;  // done; fewer than asked for when stopped
   bool interrupted = false;
-  double mean = 0, standard_error = 0;
-  std::vector<ParamEstimate> gradient;  // by ParamId; empty without gradient
+  double mean = std::numeric_limits<double>::quiet_NaN(), standard_error = mean;  // NaN where there are too few samples
+  std::vector<ParamEstimate> gradient;                                            // by ParamId; empty without gradient
   double seconds = 0;
   std::optional<NonFiniteReport> non_finite;
 };

@@ -211,7 +211,7 @@ const std::vector<Case>& cases() {
       {Op::log_normal_cdf, exact_log_normal_cdf, {{-40, 40}, {-2, 2}, {-10, 10}}},
       {Op::wrap, exact_wrap, {{-10, 10}, {-1e5, 1e5}, {-1e-20, 1e150, true}}},
       {Op::sqrt, unary(mpfr_sqrt), {{0, 100}}},
-      {Op::normal_quantile, exact_normal_quantile, {{0, 1}, {1e-320, 1, true}, {0.49, 0.51}}, 400},
+      {Op::normal_quantile, exact_normal_quantile, {{0, 1}, {1e-320, 1, true}, {0.49, 0.51}}, 150},
   };
   return all;
 }

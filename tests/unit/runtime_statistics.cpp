@@ -1,0 +1,168 @@
+// The fixed reduction tree and the workers.
+#include <algorithm>
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <numeric>
+#include <random>
+#include <stdexcept>
+#include <vector>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+#include "runtime/statistics.h"
+#include "runtime/threads.h"
+
+using namespace alea;
+
+namespace {
+
+Partial group_partial(int64_t group, int64_t count) {
+  std::mt19937_64 random(static_cast<uint64_t>(group));
+  std::normal_distribution<double> normal(3, 2);
+  std::vector<double> samples(static_cast<size_t>(count)), sum(2);
+  for (double& x : samples) {
+    x = normal(random);
+    sum[0] += x;
+    sum[1] += x * x;
+  }
+  return {moments_of(samples), moments_of_sum(sum, static_cast<double>(count)), 1};
+}
+
+Partial reduced(std::vector<int64_t> order, int64_t last_count) {
+  TreeReduction reduction;
+  const auto last = static_cast<int64_t>(order.size()) - 1;
+  for (const int64_t group : order) reduction.add(group, group_partial(group, group == last ? last_count : 64));
+  return reduction.finish();
+}
+
+}  // namespace
+
+TEST_CASE("the tree gives the same bits in every order of arrival", "[statistics]") {
+  for (const int64_t groups : {1, 2, 3, 7, 64, 101}) {
+    std::vector<int64_t> order(static_cast<size_t>(groups));
+    std::iota(order.begin(), order.end(), 0);
+    const Partial first = reduced(order, 10);
+    std::mt19937_64 random(1);
+    for (int i = 0; i < 20; ++i) {
+      std::shuffle(order.begin(), order.end(), random);
+      const Partial again = reduced(order, 10);
+      CHECK(again.groups == groups);
+      CHECK(again.objective.mean == first.objective.mean);
+      CHECK(again.objective.m2 == first.objective.m2);
+      CHECK(again.gradient.mean == first.gradient.mean);
+      CHECK(again.gradient.m2 == first.gradient.m2);
+    }
+  }
+}
+
+TEST_CASE("in order, only about log2(groups) partials wait", "[statistics]") {
+  TreeReduction reduction;
+  for (int64_t group = 0; group < 4096; ++group) reduction.add(group, group_partial(group, 64));
+  CHECK(reduction.most_partials() <= 13);
+  CHECK(reduction.finish().groups == 4096);
+  CHECK(reduction.finish().groups == 0);
+}
+
+TEST_CASE("means and standard errors are those of the definitions", "[statistics]") {
+  constexpr int64_t groups = 5, last = 20;
+  std::vector<double> all, means, counts;
+  for (int64_t group = 0; group < groups; ++group) {
+    std::mt19937_64 random(static_cast<uint64_t>(group));
+    std::normal_distribution<double> normal(3, 2);
+    double sum = 0;
+    const int64_t count = group == groups - 1 ? last : 64;
+    for (int64_t i = 0; i < count; ++i) {
+      all.push_back(normal(random));
+      sum += all.back();
+    }
+    means.push_back(sum / static_cast<double>(count));
+    counts.push_back(static_cast<double>(count));
+  }
+  const auto n = static_cast<double>(all.size());
+  const double mean = std::accumulate(all.begin(), all.end(), 0.0) / n;
+  double squares = 0, between = 0;
+  for (const double x : all) squares += (x - mean) * (x - mean);
+  for (size_t g = 0; g < means.size(); ++g) between += counts[g] * (means[g] - mean) * (means[g] - mean);
+  const Partial partial = reduced({0, 1, 2, 3, 4}, last);
+  CHECK(partial.objective.mean[0] == Approx(mean).epsilon(1e-13));
+  CHECK(standard_error_of_samples(partial.objective) == Approx(std::sqrt(squares / (n - 1) / n)).epsilon(1e-12));
+  CHECK(partial.gradient.mean[0] == Approx(mean).epsilon(1e-13));
+  CHECK(standard_errors_of_groups(partial.gradient, groups)[0] == Approx(std::sqrt(between / (groups - 1) / n)).epsilon(1e-12));
+
+  const Partial one = reduced({0}, 64), short_pair = reduced({0, 1}, 63), pair = reduced({0, 1}, 64);
+  CHECK(std::isnan(standard_errors_of_groups(one.gradient, 1)[0]));
+  CHECK(std::isnan(standard_errors_of_groups(short_pair.gradient, 2)[0]));
+  CHECK(standard_errors_of_groups(pair.gradient, 2)[0] > 0);
+  CHECK(std::isnan(standard_error_of_samples(moments_of(std::vector<double>{1.0}))));
+}
+
+TEST_CASE("group means estimate the error of one sample without bias", "[statistics]") {
+  TreeReduction reduction;
+  for (int64_t group = 0; group < 2000; ++group) reduction.add(group, group_partial(group, 64));
+  const Partial partial = reduction.finish();
+  const double error = standard_errors_of_groups(partial.gradient, partial.groups)[0];
+  CHECK(error * std::sqrt(partial.gradient.count) == Approx(2).epsilon(0.08));
+}
+
+TEST_CASE("each task is done once, by any number of threads", "[threads]") {
+  for (const int threads : {1, 2, 5}) {
+    ThreadPool pool(threads);
+    CHECK(pool.size() == threads);
+    for (int round = 0; round < 50; ++round) {
+      std::vector<std::atomic<int>> done(200);
+      std::atomic<bool> wrong_worker = false;
+      CHECK(pool.run(200, [&](int worker, int64_t task) {
+        ++done[static_cast<size_t>(task)];
+        if (worker < 0 || worker >= threads) wrong_worker = true;
+      }) == 200);
+      CHECK(std::ranges::all_of(done, [](const std::atomic<int>& times) { return times == 1; }));
+      CHECK(!wrong_worker);
+    }
+    CHECK(pool.run(0, [](int, int64_t) {}) == 0);
+  }
+}
+
+TEST_CASE("a stopped run has done a prefix of the tasks", "[threads]") {
+  ThreadPool pool(3);
+  std::vector<std::atomic<int>> done(10000);
+  std::atomic<bool> stop = false;
+  const int64_t count = pool.run(
+      10000,
+      [&](int, int64_t task) {
+        ++done[static_cast<size_t>(task)];
+        if (task == 100) stop = true;
+      },
+      &stop);
+  CHECK(count > 100);
+  CHECK(count < 10000);
+  for (int64_t task = 0; task < 10000; ++task) CHECK(done[static_cast<size_t>(task)] == (task < count ? 1 : 0));
+}
+
+TEST_CASE("an exception of a task reaches the caller, and the pool goes on", "[threads]") {
+  ThreadPool pool(2);
+  CHECK_THROWS_AS(pool.run(100,
+                           [](int, int64_t task) {
+                             if (task == 3) throw std::runtime_error("three");
+                           }),
+                  std::runtime_error);
+  std::atomic<int> done = 0;
+  CHECK(pool.run(10, [&](int, int64_t) { ++done; }) == 10);
+  CHECK(done == 10);
+}
+
+#if defined(__x86_64__)
+TEST_CASE("tasks keep subnormal numbers whatever the host does", "[threads]") {
+  const unsigned before = _mm_getcsr();
+  _mm_setcsr(before | 0x8040);  // flush to zero, denormals are zero
+  ThreadPool pool(2);
+  std::atomic<int> kept = 0;
+  volatile double tiny = 1e-310;
+  pool.run(64, [&](int, int64_t) { kept += tiny * 0.5 > 0; });
+  const unsigned after = _mm_getcsr();
+  _mm_setcsr(before);
+  CHECK(kept == 64);
+  CHECK((after & 0x8040) == 0x8040);
+}
+#endif
