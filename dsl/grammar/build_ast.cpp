@@ -778,23 +778,18 @@ class Builder {
   ast::Support support(Children& children, Span place) {
     ast::Support result;
     result.span = place;
-    if (!children.next_is(NodeKind::token)) {
-      result.kind = ast::Support::Kind::integers;
-      result.low = expression(children);
-      result.high = expression(children);
+    if (children.next_is(NodeKind::token)) {
+      const bool simplex = token(children.next()).kind == TokenKind::name;
+      result.kind = simplex ? ast::Support::Kind::simplex : ast::Support::Kind::real;
       return result;
     }
-    const TokenKind first = token(children.next()).kind;
-    if (first == TokenKind::kw_real) return result;
-    if (first == TokenKind::name) {
-      result.kind = ast::Support::Kind::simplex;
-      return result;
-    }
-    result.kind = ast::Support::Kind::interval;
-    result.low_open = first == TokenKind::left_paren;
-    result.low = expression(children);
-    result.high = expression(children);
-    result.high_open = token(children.next()).kind == TokenKind::right_paren;
+    const bool interval = children.next_is(NodeKind::bounds);
+    Children ends = interval ? children.enter() : children;
+    result.kind = interval ? ast::Support::Kind::interval : ast::Support::Kind::integers;
+    if (interval) result.low_open = token(ends.next()).kind == TokenKind::left_paren;
+    result.low = expression(ends);
+    result.high = expression(ends);
+    if (interval) result.high_open = token(ends.next()).kind == TokenKind::right_paren;
     return result;
   }
 

@@ -54,12 +54,12 @@ Iterator open_if(const State& state, Iterator where) {
   return where;
 }
 
-// Which words of other languages stand shortly before `where`, on its line.
-bool line_has_word(const State& state, Iterator where, std::string_view word) {
+// The name `word` shortly before `where`, on its line; null when there is none.
+Iterator word_on_line(const State& state, Iterator where, std::string_view word) {
   const Token* base = state.lexed.tokens.data();
   for (Iterator at = where;; --at) {
-    if (at->kind == name && state.lexed.text_of(*at) == word) return true;
-    if (at == base || at->first_on_line || where - at > 8) return false;
+    if (at->kind == name && state.lexed.text_of(*at) == word) return at;
+    if (at == base || at->first_on_line || where - at > 8) return nullptr;
   }
 }
 
@@ -82,8 +82,10 @@ struct Explainer {
   // What people write who come from other languages.
   bool explain_foreign_habits() const {
     const Token& token = *where;
-    if (line_has_word(state, where, "lambda") || token.kind == arrow) {
-      report(Kind::lambda, {}, "define a function, `fn f(x) = …`, and name it");
+    const Iterator python_lambda = word_on_line(state, where, "lambda");
+    if (python_lambda != nullptr || token.kind == arrow) {
+      const Token& place = python_lambda != nullptr ? *python_lambda : token;
+      report(Kind::lambda, place, place, {}, "define a function, `fn f(x) = …`, and name it");
       return true;
     }
     if (token.kind == equal && expects("`=`")) {

@@ -285,6 +285,10 @@ class Lexer {
     std::string hint = "names have Latin and Greek letters, digits and `_`";
     if (alike != lookalikes.end()) hint = fmt::format("write `{}`", alike->meant);
     report(DiagnosticKind::stray_character, begin, at_, {std::string(from(begin))}, std::move(hint));
+    if (alike == lookalikes.end()) return;
+    const auto meant =
+        std::find_if(std::begin(punctuation), std::end(punctuation), [&](const auto& p) { return p.text == alike->meant; });
+    if (meant != std::end(punctuation)) push(meant->meaning, begin, at_);
   }
 
   // The line's end closes what the quote left open.

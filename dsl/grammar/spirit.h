@@ -253,6 +253,17 @@ struct get_info<alea::grammar::LeafParser> {
   using result_type = std::string;
   std::string operator()(alea::grammar::LeafParser const& parser) const { return parser.words; }
 };
+// What a sequence lacks is its first part: the others are expectations of their own.
+template <class Left, class Right>
+struct get_info<sequence<Left, Right>> {
+  using result_type = std::string;
+  std::string operator()(sequence<Left, Right> const& parser) const { return what(parser.left); }
+};
+template <class Subject>
+struct get_info<alea::grammar::NodeParser<Subject>> {
+  using result_type = std::string;
+  std::string operator()(alea::grammar::NodeParser<Subject> const& parser) const { return what(parser.subject); }
+};
 template <class Subject>
 struct get_info<alea::grammar::CalledParser<Subject>> {
   using result_type = std::string;

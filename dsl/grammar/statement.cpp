@@ -14,10 +14,10 @@ bool is_objective_word(TokenKind kind) { return kind == kw_cost || kind == kw_re
 bool is_simplex(Iterator at) { return at->word == Word::simplex && at[1].kind != range && at[1].kind != dot; }
 bool closes_block(Iterator at) { return at->kind == right_brace || at->kind == TokenKind::end || begins_item(at); }
 
-const auto value = node(NodeKind::value)[token(assign) > expression];
+const auto value = called("`=`")[node(NodeKind::value)[token(assign) > expression]];
 const auto law = node(NodeKind::law)[token(tilde) > called("a distribution")[name_leaf] >
                                      called("`(` and the distribution's arguments")[arguments]];
-const auto estimator = node(NodeKind::estimator)[token(kw_by) > called("the name of an estimator")[name_leaf] >> -arguments];
+const auto estimator = node(NodeKind::estimator)[token(kw_by) > called("the name of an estimator")[name_leaf] > -arguments];
 const auto of_type = token(colon) > type;
 const auto in_range = token(kw_in) > expression > token(range) > expression;
 
@@ -57,7 +57,7 @@ const auto horizon = node(NodeKind::horizon)[token(kw_horizon) > expression];
 const auto discount = node(NodeKind::discount)[token(kw_discount) > expression];
 const auto terminate_statement = node(NodeKind::terminate)[token(kw_terminate) > expression];
 const auto return_statement = node(NodeKind::return_)[token(kw_return) > expression];
-const auto for_statement = node(NodeKind::for_)[token(kw_for) > name_leaf > in_range > block];
+const auto for_statement = node(NodeKind::for_)[token(kw_for) > name_leaf > called("`in` and a range")[in_range] > block];
 
 const auto body = called("`=` or `{`")[value | block];
 const auto result_type = node(NodeKind::result_type)[token(arrow) > type];
@@ -70,10 +70,11 @@ const auto clause =
      node(NodeKind::logpdf)[WordParser(Word::logpdf, "logpdf") > token(left_paren) > name_leaf > token(right_paren) > body] |
      node(NodeKind::call)[WordParser(Word::call, "call") > formals > -result_type > body] |
      node(NodeKind::support)[WordParser(Word::support, "support") >
-                             called("a support")[leaf<kw_real>("`real`") | (AheadParser(is_simplex) >> name_leaf) |
-                                                 (LeafParser(is_opening, "`[`") >> expression >> token(comma) > expression >
-                                                  LeafParser(is_closing, "`]` or `)`")) |
-                                                 (expression > token(range) > expression)]]);
+                             called(
+                                 "a support")[leaf<kw_real>("`real`") | (AheadParser(is_simplex) >> name_leaf) |
+                                              node(NodeKind::bounds)[LeafParser(is_opening, "`[`") >> expression >> token(comma) >
+                                                                     expression > LeafParser(is_closing, "`]` or `)`")] |
+                                              (expression > token(range) > expression)]]);
 
 // Stands where a statement must begin and none does. It passes its first token, so that the search for the next
 // statement starts after it.

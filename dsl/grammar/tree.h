@@ -32,7 +32,7 @@ enum class NodeKind : uint8_t {
   law,          // `~`: name token, arguments
   estimator,    // `by`: name token, [ arguments ]
   value,        // `=`: expression
-  bounds,       // `in`: low, high
+  bounds,       // `in`: low, high; of a support: bracket token, low, high, bracket token
   modules,      // { name token }, arguments
   module_list,  // modules or module_list, for_clause
   formals,      // { formal }
