@@ -111,7 +111,7 @@ Array read_csv(std::string_view text, const std::string& name) {
   return array;
 }
 
-InputData load_inputs(const Table<InputId, GraphInput>& inputs, const std::vector<std::string>& bindings) {
+std::vector<InputRows> load_inputs(const Table<InputId, GraphInput>& inputs, const std::vector<std::string>& bindings) {
   NamedArrays arrays;
   for (const std::string& binding : bindings) {
     const size_t equals = binding.find('=');
@@ -129,7 +129,7 @@ InputData load_inputs(const Table<InputId, GraphInput>& inputs, const std::vecto
   return bind_inputs(inputs, arrays);
 }
 
-InputData bind_inputs(const Table<InputId, GraphInput>& inputs, const NamedArrays& arrays) {
+std::vector<InputRows> bind_inputs(const Table<InputId, GraphInput>& inputs, const NamedArrays& arrays) {
   std::vector<std::string> names;
   for (const GraphInput& input : inputs) names.push_back(input.name);
   for (const auto& [name, array] : arrays) {
@@ -138,7 +138,7 @@ InputData bind_inputs(const Table<InputId, GraphInput>& inputs, const NamedArray
     throw UsageError{
         fmt::format("there is no input `{}`{}", name, near.empty() ? "" : fmt::format("; did you mean `{}`?", near))};
   }
-  InputData data;
+  std::vector<InputRows> data;
   std::string first;
   for (const GraphInput& input : inputs) {
     const auto found = arrays.find(input.name);
@@ -154,13 +154,12 @@ InputData bind_inputs(const Table<InputId, GraphInput>& inputs, const NamedArray
     }
     const int64_t rows = array.shape[0];
     if (rows == 0) throw UsageError{fmt::format("the data of input `{}` have no rows", input.name)};
-    if (!first.empty() && rows != data.rows)
-      throw UsageError{
-          fmt::format("input `{}` has {} rows and `{}` has {}; all have the same number", first, data.rows, input.name, rows)};
+    if (!first.empty() && rows != data.front().rows)
+      throw UsageError{fmt::format("input `{}` has {} rows and `{}` has {}; all have the same number", first, data.front().rows,
+                                   input.name, rows)};
     if (first.empty()) first = input.name;
-    data.rows = rows;
     check_values(input, array.values, static_cast<size_t>(element_count(input.type.shape)));
-    data.values.add(array.values);
+    data.push_back({array.values, rows});
   }
   return data;
 }

@@ -81,14 +81,14 @@ void assign(const GraphParam& param, const Shape& shape, const std::vector<doubl
 
 }  // namespace
 
-ParamValues zero_params(const Table<ParamId, GraphParam>& params) {
-  ParamValues values;
+ParamArrays zero_params(const Table<ParamId, GraphParam>& params) {
+  ParamArrays values;
   for (const GraphParam& param : params)
-    values.add(std::vector<double>(static_cast<size_t>(element_count(param.type.shape)), 0.0));
+    values.push_back(std::vector<double>(static_cast<size_t>(element_count(param.type.shape)), 0.0));
   return values;
 }
 
-void set_param(const Table<ParamId, GraphParam>& params, const std::string& text, ParamValues& values) {
+void set_param(const Table<ParamId, GraphParam>& params, const std::string& text, ParamArrays& values) {
   const size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) throw UsageError{fmt::format("`{}` is not of the form name=value", text)};
   const std::string name = text.substr(0, equals), value = text.substr(equals + 1);
@@ -102,25 +102,25 @@ void set_param(const Table<ParamId, GraphParam>& params, const std::string& text
       throw UsageError{fmt::format("the value of `{}` is no number and no list of numbers: `{}`", name, value)};
     flatten(list, name, 0, shape, elements);
   }
-  for (const ParamId id : params_named(params, name)) assign(params[id], shape, elements, values[id]);
+  for (const ParamId id : params_named(params, name)) assign(params[id], shape, elements, values[id.index]);
 }
 
-void set_params(const Table<ParamId, GraphParam>& params, const NamedArrays& arrays, ParamValues& values) {
+void set_params(const Table<ParamId, GraphParam>& params, const NamedArrays& arrays, ParamArrays& values) {
   for (const auto& [name, array] : arrays)
     for (const ParamId id : params_named(params, name)) {
       const GraphParam& param = params[id];
       if (array.shape != param.type.shape)
         throw UsageError{
             fmt::format("param `{}` is {}; the array given has shape {}", name, to_string(param.type), to_string(array.shape))};
-      assign(param, array.shape, array.values, values[id]);
+      assign(param, array.shape, array.values, values[id.index]);
     }
 }
 
-NamedArrays named_arrays(const Table<ParamId, GraphParam>& params, const ParamValues& values) {
+NamedArrays named_arrays(const Table<ParamId, GraphParam>& params, const ParamArrays& values) {
   NamedArrays arrays;
   for (uint32_t index = 0; index < params.size(); ++index) {
     const ParamId id{index};
-    arrays[params[id].name] = {params[id].type.shape, values[id]};
+    arrays[params[id].name] = {params[id].type.shape, values[index]};
   }
   return arrays;
 }

@@ -6,19 +6,18 @@
 #include <vector>
 
 #include "compiler/graph/stochastic_graph.h"
+#include "compiler/kernel/interpret.h"
 #include "runtime/npy.h"
 
 namespace alea {
 
-using ParamValues = Table<ParamId, std::vector<double>>;
-
-ParamValues zero_params(const Table<ParamId, GraphParam>&);
+ParamArrays zero_params(const Table<ParamId, GraphParam>&);
 
 // `text` is NAME=VALUE; a number is copied to every element, a list has the param's shape (or is flat). A name with a
 // trailing `.*` means every param of the group.
-void set_param(const Table<ParamId, GraphParam>&, const std::string& text, ParamValues&);
+void set_param(const Table<ParamId, GraphParam>&, const std::string& text, ParamArrays&);
 // Every array must name a param; params without an array keep their values.
-void set_params(const Table<ParamId, GraphParam>&, const NamedArrays&, ParamValues&);
-NamedArrays named_arrays(const Table<ParamId, GraphParam>&, const ParamValues&);
+void set_params(const Table<ParamId, GraphParam>&, const NamedArrays&, ParamArrays&);
+NamedArrays named_arrays(const Table<ParamId, GraphParam>&, const ParamArrays&);
 
 }  // namespace alea

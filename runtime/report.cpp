@@ -75,9 +75,10 @@ std::string report_text(const Report& report, bool colour) {
   if (report.has_gradient && !report.estimators.empty()) {
     std::vector<std::string> list;
     for (const ReportedEstimator& e : report.estimators)
-      list.push_back(fmt::format("{} {}{}", e.node, e.estimator, e.bias.empty() ? "" : fmt::format(" (biased: {})", e.bias)));
+      list.push_back(fmt::format("{} {}{}", e.node, e.estimator, e.unbiased ? "" : fmt::format(" (biased: {})", e.bias)));
     text += fmt::format("\nestimators: {}\n", fmt::join(list, ", "));
   }
+  if (report.has_gradient && !report.bias.empty()) text += fmt::format("the gradient is biased ({})\n", report.bias);
   return text;
 }
 
@@ -97,7 +98,7 @@ Json report_json(const Report& report) {
   }
   json["estimators"] = Json::object();
   for (const ReportedEstimator& e : report.estimators)
-    json["estimators"][e.node] = {{"name", e.estimator}, {"unbiased", e.bias.empty()}};
+    json["estimators"][e.node] = {{"name", e.estimator}, {"unbiased", e.unbiased}};
   json["seconds"] = {{"compile", number(report.compile_seconds)}, {"run", number(report.run_seconds)}};
   json["threads"] = report.threads;
   if (report.interrupted) json["interrupted"] = true;

@@ -18,7 +18,8 @@ struct ReportedGradient {
 
 struct ReportedEstimator {
   std::string node, estimator;  // estimator: reparam, score, enumerate, split, none, …
-  std::string bias;             // empty: unbiased
+  bool unbiased = true;
+  std::string bias;  // why it is not
 };
 
 struct Report {
@@ -31,6 +32,7 @@ struct Report {
   bool has_gradient = false;
   std::vector<ReportedGradient> gradient;
   std::vector<ReportedEstimator> estimators;
+  std::string bias;  // of the model as a whole; empty: none
   double compile_seconds = 0, run_seconds = 0;
   int threads = 1;
   bool interrupted = false;  // `samples` were done of the more that were asked for

@@ -4,6 +4,16 @@
 
 namespace alea {
 
+enum ExitStatus : int {
+  status_done = 0,
+  status_model = 1,
+  status_usage = 2,
+  status_numbers = 3,  // not finite, or not what they should be
+  status_file = 4,     // also: the machine lacks something
+  status_internal = 70,
+  status_interrupted = 130,
+};
+
 int command_check(Session&);
 int command_format(Session&);
 int command_explain(Session&);

@@ -38,7 +38,6 @@ struct ToolOptions {
 
   // to look inside: every command that compiles
   std::string dump_folder, stop_after;
-  std::vector<std::string> passes_off;
   bool time_stages = false;
 };
 

@@ -66,9 +66,8 @@ std::shared_ptr<const ParsedFiles> load_files(Session& session) {
   return files;
 }
 
-typed::Model load_model(Session& session) {
-  const auto files = load_files(session);
-  const std::vector<std::string> names = model_names(*files);
+void require_one_model(const Session& session, const ParsedFiles& files) {
+  const std::vector<std::string> names = model_names(files);
   const std::string& wanted = session.options.check.model;
   const std::string& path = session.options.files[0];
   if (names.empty()) throw UsageError{fmt::format("{} has no graph, mdp or instance", path)};
@@ -80,11 +79,6 @@ typed::Model load_model(Session& session) {
         fmt::format("{} has no model `{}`; {}", path, wanted,
                     near.empty() ? fmt::format("it has {}", fmt::join(names, ", ")) : fmt::format("did you mean `{}`?", near))};
   }
-  Diagnostics diagnostics;
-  auto model = check_model(session.sources, *files, session.options.check, diagnostics);
-  require_no_errors(session, diagnostics);
-  if (!model) internal_error("the checker gave neither a model nor an error");
-  return std::move(*model);
 }
 
 void require_no_errors(const Session& session, const Diagnostics& diagnostics) {

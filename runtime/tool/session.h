@@ -30,8 +30,8 @@ struct Session {
 SourceId load_source(Session&);
 // Parses the file and its imports and checks every block of it; throws ModelError. Warnings are printed.
 std::shared_ptr<const ParsedFiles> load_files(Session&);
-// The one model that the options name; throws ModelError, or UsageError where they name none.
-typed::Model load_model(Session&);
+// UsageError where the options name no model and the file has several, or name one that is not there.
+void require_one_model(const Session&, const ParsedFiles&);
 
 // Throws ModelError when there are errors; prints warnings otherwise, once.
 void require_no_errors(const Session&, const Diagnostics&);

@@ -9,19 +9,11 @@
 
 #include "runtime/errors.h"
 #include "runtime/tool/commands.h"
+#include "runtime/tool/engine.h"
 
 namespace alea {
 
 namespace {
-
-enum ExitStatus : int {
-  status_done = 0,
-  status_model = 1,
-  status_usage = 2,
-  status_numbers = 3,
-  status_file = 4,
-  status_internal = 70
-};
 
 int dispatch(Session& session) {
   switch (session.options.command) {
@@ -52,7 +44,7 @@ int fail(ExitStatus status, const char* code, const std::string& message, bool j
 int run_session(Session& session) {
   try {
     return dispatch(session);
-  } catch (const ModelError& error) {
+  } catch (const Stopped&) { return status_done; } catch (const ModelError& error) {
     if (session.options.json) {
       print_json(json_of(error.diagnostics, session.sources));
     } else {
@@ -80,7 +72,9 @@ int run_tool(int argc, const char* const* argv) {
     return fail(status_usage, "usage", error.message, json);
   } catch (const NumericError& error) {
     return fail(status_numbers, "numbers", error.message, json);
-  } catch (const FileError& error) { return fail(status_file, "file", error.message, json); } catch (const InternalError& error) {
+  } catch (const FileError& error) { return fail(status_file, "file", error.message, json); } catch (const MachineError& error) {
+    return fail(status_file, "machine", error.message, json);
+  } catch (const InternalError& error) {
     // The text, with what was at hand, is on standard error already.
     return json ? fail(status_internal, "internal", "internal error: " + error.message, json) : status_internal;
   } catch (const std::bad_alloc&) {

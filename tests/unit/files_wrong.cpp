@@ -92,7 +92,10 @@ PipelineOptions options_of(const std::string& heading) {
     if (word == "--policy") words >> options.check.policy;
     if (word == "--set" && words >> word)
       options.check.constants[word.substr(0, word.find('='))] = word.substr(word.find('=') + 1);
-    if (word == "--estimator" && words >> word) options.estimators.push_back(word);
+    if (word == "--estimator" && words >> word) {
+      const size_t equals = word.find('=');
+      options.choose.estimators.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+    }
   }
   return options;
 }

@@ -19,7 +19,7 @@ Table<ParamId, GraphParam> some_params() {
 }
 
 std::string usage_error(const std::string& text) {
-  ParamValues values = zero_params(some_params());
+  ParamArrays values = zero_params(some_params());
   try {
     set_param(some_params(), text, values);
   } catch (const UsageError& error) { return error.message; }
@@ -30,13 +30,13 @@ std::string usage_error(const std::string& text) {
 
 TEST_CASE("params are set by number, by list and by group") {
   const auto params = some_params();
-  ParamValues values = zero_params(params);
+  ParamArrays values = zero_params(params);
   set_param(params, "theta=[1, 2.5, -3e-1]", values);
   set_param(params, "mean.*=7", values);
   set_param(params, "mean.W=[[1, 2], [3, 4]]", values);
-  CHECK(values[ParamId{0}] == std::vector<double>{1, 2.5, -0.3});
-  CHECK(values[ParamId{1}] == std::vector<double>{1, 2, 3, 4});
-  CHECK(values[ParamId{2}] == std::vector<double>{7, 7});
+  CHECK(values[0] == std::vector<double>{1, 2.5, -0.3});
+  CHECK(values[1] == std::vector<double>{1, 2, 3, 4});
+  CHECK(values[2] == std::vector<double>{7, 7});
   set_params(params, {{"mean.b", {{2}, {8, 9}}}}, values);
   CHECK(named_arrays(params, values).at("mean.b").values == std::vector<double>{8, 9});
 }
@@ -52,7 +52,7 @@ TEST_CASE("values that do not fit a param are refused by name") {
   CHECK_THAT(usage_error("theta={\"a\": 1}"), Contains("no list of numbers"));
   CHECK_THAT(usage_error("theta=" + std::string(100'000, '[')), Contains("no number"));
   CHECK_THAT(usage_error("theta"), Contains("name=value"));
-  ParamValues values = zero_params(some_params());
+  ParamArrays values = zero_params(some_params());
   CHECK_THROWS_AS(set_params(some_params(), {{"mean.b", {{3}, {1, 2, 3}}}}, values), UsageError);
 }
 
@@ -70,9 +70,9 @@ TEST_CASE("data are bound to inputs whose shape and type they have") {
   inputs.add({"x", Type{Scalar::real, 0, {2}}, {}});
   inputs.add({"label", Type{Scalar::category, 3, {}}, {}});
   const Array x{{2, 2}, {1, 2, 3, 4}}, label{{2}, {0, 2}};
-  const InputData data = bind_inputs(inputs, {{"x", x}, {"label", label}});
-  CHECK(data.rows == 2);
-  CHECK(data.values[InputId{0}] == x.values);
+  const std::vector<InputRows> data = bind_inputs(inputs, {{"x", x}, {"label", label}});
+  CHECK(data.at(0).rows == 2);
+  CHECK(data.at(0).values == x.values);
 
   const auto error = [&](const NamedArrays& arrays) -> std::string {
     try {

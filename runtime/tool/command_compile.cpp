@@ -1,0 +1,46 @@
+// alea compile: what one stage makes of a model.
+#include "dsl/ast_print.h"
+#include "dsl/parser.h"
+#include "runtime/file.h"
+#include "runtime/jit.h"
+#include "runtime/tool/commands.h"
+#include "runtime/tool/dot.h"
+#include "runtime/tool/engine.h"
+
+namespace alea {
+
+namespace {
+
+std::string emitted_text(Session& session) {
+  const std::string& kind = session.options.emit;
+  if (kind == "ast") {
+    Diagnostics diagnostics;
+    const SourceId source = load_source(session);
+    const ast::File file = parse(session.sources, source, diagnostics);
+    require_no_errors(session, diagnostics);
+    return ast::print(file);
+  }
+  const Model model = compile_model(session);
+  if (kind == "graph") return print(model.compiled.graph, &session.sources);
+  if (kind == "dot") return dot_text(model.compiled);
+  if (kind == "estimator") return print(model.compiled.program, &session.sources);
+  JitOptions options;
+  options.single_precision = session.options.single_precision;
+  options.keep_text = true;
+  const CompiledKernel kernel(model.compiled.program, options);
+  if (kind == "llvm-raw") return kernel.llvm_raw();
+  if (kind == "llvm") return kernel.llvm();
+  if (kind == "asm") return kernel.assembly();
+  return kernel.object();
+}
+
+}  // namespace
+
+int command_compile(Session& session) {
+  const std::string text = emitted_text(session);
+  const std::string& output = session.options.output;
+  write_file(output.empty() ? "-" : output, text);
+  return 0;
+}
+
+}  // namespace alea

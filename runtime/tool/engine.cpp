@@ -1,0 +1,162 @@
+// The stages that the command itself sees, and what is written about them.
+#include "runtime/tool/engine.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+
+#include "runtime/data.h"
+#include "runtime/errors.h"
+#include "runtime/file.h"
+#include "runtime/params.h"
+
+namespace alea {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+void note_time(const Session& session, std::string_view stage, double seconds) {
+  if (session.options.time_stages) print_note(fmt::format("{:<12} {:9.3f} ms", stage, 1e3 * seconds));
+}
+
+void dump(const Session& session, int number, std::string_view stage, const std::string& text) {
+  const std::string& folder = session.options.dump_folder;
+  if (folder.empty()) return;
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  write_file(fmt::format("{}/{:02}-{}.txt", folder, number, stage), text);
+}
+
+void stop_after(const Session& session, std::string_view stage) {
+  if (session.options.stop_after == stage) throw Stopped{};
+}
+
+}  // namespace
+
+Model compile_model(Session& session) {
+  auto start = Clock::now();
+  const auto files = load_files(session);
+  require_one_model(session, *files);
+  Model model;
+  model.seconds = seconds_since(start);
+  note_time(session, "check", model.seconds);
+  if (!session.options.dump_folder.empty() || session.options.stop_after == "check") {
+    Diagnostics diagnostics;
+    const auto typed = check_model(session.sources, *files, session.options.check, diagnostics);
+    require_no_errors(session, diagnostics);
+    dump(session, 1, "check", print(*typed));
+    stop_after(session, "check");
+  }
+  start = Clock::now();
+  PipelineOptions options;
+  options.check = session.options.check;
+  for (const std::string& text : session.options.estimators) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw UsageError{fmt::format("--estimator: `{}` is not of the form node=name", text)};
+    options.choose.estimators.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  Diagnostics diagnostics;
+  auto compiled = compile(session.sources, *files, options, diagnostics);
+  require_no_errors(session, diagnostics);
+  if (!compiled) internal_error("the pipeline gave neither a program nor an error");
+  model.compiled = std::move(*compiled);
+  note_time(session, "compile", seconds_since(start));
+  model.seconds += seconds_since(start);
+  if (!session.options.dump_folder.empty()) {
+    dump(session, 2, "graph", print(model.compiled.graph, &session.sources));
+    dump(session, 3, "estimator", print(model.compiled.program, &session.sources));
+  }
+  stop_after(session, "graph");
+  stop_after(session, "estimator");
+  return model;
+}
+
+Model prepare_model(Session& session) {
+  Model model = compile_model(session);
+  const auto& params = model.compiled.graph.params;
+  model.params = zero_params(params);
+  const Program& initial = model.compiled.initial_params;
+  const ParamArrays drawn = interpret_names(initial, {}, philox_noise<double>(initial, session.options.seed));
+  for (size_t k = 0; k < initial.names.size(); ++k)
+    for (uint32_t index = 0; index < params.size(); ++index)
+      if (params[ParamId{index}].name == initial.names[k].name) model.params[index] = drawn[k];
+  const std::string& file = session.options.params_file;
+  if (!file.empty()) set_params(params, read_npz(read_file(file), file), model.params);
+  for (const std::string& text : session.options.params) set_param(params, text, model.params);
+  model.inputs = load_inputs(model.compiled.graph.inputs, session.options.data);
+  return model;
+}
+
+Engine::Engine(const Session& session, const Model& model, bool interpret) {
+  const auto start = Clock::now();
+  if (!interpret) {
+    JitOptions options;
+    options.single_precision = session.options.single_precision;
+    options.keep_text = !session.options.dump_folder.empty();
+    kernel_ = std::make_unique<CompiledKernel>(model.compiled.program, options);
+    dump(session, 4, "llvm-raw", kernel_->llvm_raw());
+    dump(session, 5, "llvm", kernel_->llvm());
+    dump(session, 6, "asm", kernel_->assembly());
+    note_time(session, "emit", kernel_->times().emit);
+    note_time(session, "optimise", kernel_->times().optimise);
+    note_time(session, "generate", kernel_->times().generate);
+  }
+  stop_after(session, "native");
+  DriverOptions options;
+  options.threads = session.options.threads;
+  options.single_precision = session.options.single_precision;
+  driver_ = std::make_unique<Driver>(model.compiled.program, kernel_.get(), options);
+  if (!model.inputs.empty()) driver_->set_inputs(model.inputs);
+  seconds_ = seconds_since(start);
+}
+
+Report make_report(const Session& session, const Model& model, const Engine& engine, const Estimate& estimate, bool gradient) {
+  const StochasticGraph& graph = model.compiled.graph;
+  Report report;
+  report.model = graph.model;
+  report.policy = graph.policy;
+  report.maximise = graph.maximise;
+  report.samples = estimate.samples;
+  report.seed = session.options.seed;
+  report.single_precision = session.options.single_precision;
+  report.mean = estimate.mean;
+  report.standard_error = estimate.standard_error;
+  report.has_gradient = gradient;
+  for (uint32_t index = 0; gradient && index < estimate.gradient.size(); ++index) {
+    const GraphParam& param = graph.params[ParamId{index}];
+    const ParamEstimate& values = estimate.gradient[index];
+    report.gradient.push_back({param.name, param.type.shape, values.mean, values.standard_error});
+  }
+  for (const ExplainedNode& node : model.compiled.explanation.nodes)
+    report.estimators.push_back({node.name, node.estimator, node.unbiased, node.bias});
+  report.bias = model.compiled.explanation.bias;
+  report.compile_seconds = model.seconds + engine.seconds();
+  report.run_seconds = estimate.seconds;
+  report.threads = engine.threads();
+  report.interrupted = estimate.interrupted;
+  return report;
+}
+
+std::string place_of(const Session& session, const Model& model, const NonFiniteReport& report) {
+  if (!report.value)
+    return fmt::format("it begins in the {} of sample {} or one of the next {}", report.in_gradient ? "gradient" : "objective",
+                       report.first_sample, group_size - 1);
+  const Program& program = model.compiled.program;
+  const NonFinite& value = *report.value;
+  std::string name = fmt::format("a value of `{}`", text(program.graph.op(value.node)));
+  for (const NamedNode& named : program.names)
+    if (named.node == value.node) name = fmt::format("`{}`", named.name);
+  std::string place;
+  if (const Span span = program.graph.span(value.node)) {
+    const LineColumn position = session.sources[span.source].position(span.begin);
+    place = fmt::format(" at {}:{}:{}", session.sources[span.source].name(), position.line, position.column);
+  }
+  const std::string step = value.time ? fmt::format(", step {}", *value.time) : "";
+  return fmt::format("{}{} is {} in sample {}{}", name, place, value.value, value.sample, step);
+}
+
+}  // namespace alea
