@@ -1,0 +1,212 @@
+// The command from outside: exit statuses, the shape of its JSON, what it says when it is called wrongly.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/expectation.h"
+
+using namespace alea;
+using Catch::Matchers::Contains;
+using Json = nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path root = ALEA_SOURCE_DIR;
+
+test::CommandResult alea(const std::string& arguments, const std::string& input = {}) {
+  return test::run_command("alea " + arguments, root, input);
+}
+
+Json json_of(const std::string& arguments, const std::string& input = {}) {
+  const auto result = alea(arguments + " --json", input);
+  INFO(arguments << "\n" << result.out << result.error);
+  REQUIRE(Json::accept(result.out));
+  CHECK(result.out.find('\n') == result.out.size() - 1);
+  return Json::parse(result.out);
+}
+
+const std::string toy = R"(graph toy {
+  param theta: real[3] = [0.1, 0.2, 0.3]
+  b ~ categorical(logits = theta)
+  x ~ normal(theta[b], 1)
+  cost (x - 0.45)^2
+})";
+
+}  // namespace
+
+TEST_CASE("a wrong command line has status 2 and says what is wrong") {
+  for (const auto& [arguments, message] : std::vector<std::pair<std::string, std::string>>{
+           {"gard x.alea", "did you mean `grad`?"},
+           {"grad", "FILE"},
+           {"grad std:cart_pole --samples 0", "--samples"},
+           {"grad std:cart_pole --samples 1.5", "no whole number"},
+           {"grad std:cart_pole --samples many", "no whole number"},
+           {"grad std:cart_pole --threads 0", "--threads"},
+           {"grad std:cart_pole --precision f16", "f16"},
+           {"grad std:cart_pole --no-such-option", "--no-such-option"},
+           {"compile std:cart_pole --emit nothing", "nothing"},
+           {"compile std:cart_pole", "--emit"},
+           {"grad std:gaussian", "--model"},
+           {"grad std:gaussian --model skore", "did you mean `score`?"},
+           {"grad std:cart_pole --param v=1", "no param `v`"},
+           {"grad std:cart_pole --param w=[1,2]", "real[4]"},
+           {"grad std:cart_pole --data x=rows.csv", "rows.csv"},
+           {"grad std:cart_pole --set gravity", "name=value"},
+       }) {
+    const auto result = alea(arguments);
+    INFO(arguments << "\n" << result.error);
+    CHECK((result.status == 2 || (arguments.find("--data") != std::string::npos && result.status == 4)));
+    CHECK(result.out.empty());
+    CHECK_THAT(result.error, Contains(message));
+    const auto as_json = alea(arguments + " --json");
+    CHECK(as_json.status == result.status);
+    REQUIRE(Json::accept(as_json.out));
+    CHECK(Json::parse(as_json.out).at("errors").size() == 1);
+  }
+}
+
+TEST_CASE("a file that cannot be read has status 4, a wrong model status 1") {
+  CHECK(alea("check nowhere.alea").status == 4);
+  CHECK(alea("check .").status == 4);
+  CHECK_THAT(alea("check std:cart_poel").error, Contains("std:cart_pole"));
+  const auto wrong = alea("check -", "graph g { cost thet }");
+  CHECK(wrong.status == 1);
+  CHECK_THAT(wrong.error, Contains("<stdin>:1:16: error: "));
+  CHECK_THAT(wrong.error, Contains("^~~~"));
+}
+
+TEST_CASE("errors as JSON have their places") {
+  const Json json = json_of("check -", "graph g { cost thet }");
+  const Json& error = json.at("errors").at(0);
+  CHECK(error.at("code") == "unknown_name");
+  CHECK(error.at("file") == "<stdin>");
+  CHECK(error.at("line") == 1);
+  CHECK(error.at("column") == 16);
+  CHECK(error.at("end_column") == 20);
+  CHECK(error.contains("message"));
+  CHECK(error.contains("hint"));
+  CHECK(json_of("check -", toy) == Json{{"errors", Json::array()}});
+}
+
+TEST_CASE("check prints nothing when all is well") {
+  const auto result = alea("check -", toy);
+  CHECK(result.status == 0);
+  CHECK(result.out.empty());
+  CHECK(result.error.empty());
+}
+
+TEST_CASE("grad as JSON has the documented shape") {
+  const Json json = json_of("grad - --samples 10000 --seed 3 --threads 2", toy);
+  CHECK(json.at("model") == "toy");
+  CHECK(json.at("policy").is_null());
+  CHECK(json.at("samples") == 10000);
+  CHECK(json.at("seed") == 3);
+  CHECK(json.at("precision") == "f64");
+  CHECK(json.at("threads") == 2);
+  CHECK(json.at("objective").at("mean").is_number());
+  CHECK(json.at("objective").at("stderr").is_number());
+  const Json& theta = json.at("gradient").at("theta");
+  CHECK(theta.at("shape") == Json{3});
+  CHECK(theta.at("mean").size() == 3);
+  CHECK(theta.at("stderr").size() == 3);
+  CHECK(json.at("estimators").at("b") == Json{{"name", "enumerate"}, {"unbiased", true}});
+  CHECK(json.at("estimators").at("x") == Json{{"name", "reparam"}, {"unbiased", true}});
+  CHECK(json.at("seconds").at("compile").is_number());
+  CHECK(json.at("seconds").at("run").is_number());
+}
+
+TEST_CASE("run as JSON is grad's without the gradient; a model without params has an empty one") {
+  CHECK_FALSE(json_of("run - --samples 1000", toy).contains("gradient"));
+  CHECK(json_of("grad - --samples 1000", "graph g { x ~ normal(0, 1) cost x^2 }").at("gradient") == Json::object());
+}
+
+TEST_CASE("standard errors are null below two groups of samples") {
+  const Json json = json_of("grad - --samples 64", toy);
+  CHECK(json.at("gradient").at("theta").at("stderr").at(0).is_null());
+}
+
+TEST_CASE("results are the same bits for any number of threads") {
+  Json one = json_of("grad std:cart_pole --samples 5000 --threads 1"),
+       three = json_of("grad std:cart_pole --samples 5000 --threads 3");
+  for (Json* json : {&one, &three}) {
+    json->erase("seconds");
+    json->erase("threads");
+  }
+  CHECK(one == three);
+}
+
+TEST_CASE("consts, params and seeds from the command line count") {
+  const auto mean = [](const std::string& options) {
+    return json_of("run - --samples 1000 " + options,
+                   "graph g { const k = 1 param p: real = 2 x ~ normal(0, 1) cost k * p + 0 * x }")
+        .at("objective")
+        .at("mean")
+        .get<double>();
+  };
+  CHECK(mean("") == 2);
+  CHECK(mean("--set k=3") == 6);
+  CHECK(mean("--param p=5") == 5);
+  CHECK(json_of("run - --samples 1000 --seed 1", toy).at("objective") !=
+        json_of("run - --samples 1000 --seed 2", toy).at("objective"));
+}
+
+TEST_CASE("explain as JSON has the documented shape") {
+  const Json json = json_of("explain -", toy);
+  CHECK(json.at("model") == "toy");
+  const Json& node = json.at("nodes").at(0);
+  CHECK(node.at("name") == "b");
+  CHECK(node.at("line") == 3);
+  CHECK(node.at("column").is_number());
+  CHECK(node.at("distribution") == "categorical");
+  CHECK(node.at("estimator") == "enumerate");
+  CHECK(node.at("unbiased") == true);
+  CHECK(node.at("reason").is_string());
+  CHECK(node.at("costs").at(0).contains("cost"));
+  CHECK(node.at("costs").at(0).contains("estimator"));
+}
+
+TEST_CASE("numbers that are not finite have status 3 and a place") {
+  const auto result = alea("grad - --samples 1000", "graph g { param a: real = 1 x ~ normal(a, 1) cost log(x) + a }");
+  CHECK(result.status == 3);
+  CHECK_THAT(result.error, Contains("not finite"));
+  CHECK_THAT(result.error, Contains("sample"));
+}
+
+TEST_CASE("every kind of text is emitted, and nothing else but it") {
+  for (const char* kind : {"ast", "graph", "estimator", "llvm", "llvm-raw", "asm", "obj", "dot"}) {
+    INFO(kind);
+    const auto result = alea(std::string("compile std:cart_pole --emit ") + kind);
+    CHECK(result.status == 0);
+    CHECK(result.out.size() > 200);
+    CHECK(result.error.empty());
+    CHECK(alea(std::string("compile std:cart_pole --emit ") + kind).out == result.out);
+  }
+  CHECK_THAT(alea("compile std:cart_pole --emit dot").out, Contains("right") && Contains("circle"));
+}
+
+TEST_CASE("fmt is idempotent, keeps comments, and checks") {
+  const std::string messy = "graph   g{ # why\n param a:real\n\n\n cost a*a }\n";
+  const auto once = alea("fmt -", messy);
+  CHECK(once.status == 0);
+  CHECK_THAT(once.out, Contains("# why"));
+  CHECK(alea("fmt -", once.out).out == once.out);
+  CHECK(alea("fmt --check -", messy).status == 1);
+  CHECK(alea("fmt --check -", once.out).status == 0);
+}
+
+TEST_CASE("trajectories are kept, one row a sample and step") {
+  const fs::path path = fs::temp_directory_path() / "alea-test-trace.csv";
+  CHECK(alea("run std:cart_pole --samples 3 --quiet --trace " + path.string()).status == 0);
+  const std::string text = test::read_text(path);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 1 + 3 * 200);
+  CHECK_THAT(text.substr(0, text.find('\n')), Contains("sample,step") && Contains("right") && Contains("alive"));
+  fs::remove(path);
+}
+
+TEST_CASE("help and version have status 0") {
+  CHECK(alea("--help").status == 0);
+  CHECK_THAT(alea("grad --help").out, Contains("--samples"));
+  CHECK_THAT(alea("--version").out, Contains("alea 0."));
+  CHECK(alea("").status == 2);
+}
