@@ -15,8 +15,11 @@ class Verifier {
  public:
   explicit Verifier(const StochasticGraph& stochastic) : stochastic_(stochastic), graph_(stochastic.graph) {}
 
+  bool is_printable() const { return printable_; }  // all ids are within their tables
+
   std::string run() {
     check_ranges();
+    printable_ = error_.empty();
     for (uint32_t index = 0; error_.empty() && index < graph_.size(); ++index) check_node(NodeId{index});
     if (error_.empty()) check_tables();
     if (error_.empty()) check_regions();
@@ -134,6 +137,7 @@ class Verifier {
   const StochasticGraph& stochastic_;
   const Graph& graph_;
   std::string error_;
+  bool printable_ = false;
 };
 
 }  // namespace
@@ -141,7 +145,9 @@ class Verifier {
 std::string graph_error(const StochasticGraph& graph) { return Verifier(graph).run(); }
 
 void verify_graph(const StochasticGraph& graph) {
-  if (const std::string error = graph_error(graph); !error.empty()) internal_error("a wrong graph: " + error, print(graph));
+  Verifier verifier(graph);
+  if (const std::string error = verifier.run(); !error.empty())
+    internal_error("a wrong graph: " + error, verifier.is_printable() ? print(graph) : std::string{});
 }
 
 }  // namespace alea

@@ -43,8 +43,11 @@ class Verifier {
  public:
   explicit Verifier(const Program& program) : program_(program), graph_(program.graph) {}
 
+  bool is_printable() const { return printable_; }  // all ids are within their tables
+
   std::string run() {
     check_ranges();
+    printable_ = error_.empty();
     if (error_.empty()) check_nodes();
     if (error_.empty()) check_tables();
     if (error_.empty() && program_.has_gradient) check_backward();
@@ -253,6 +256,7 @@ class Verifier {
   const Program& program_;
   const Graph& graph_;
   std::string error_;
+  bool printable_ = false;
 };
 
 }  // namespace
