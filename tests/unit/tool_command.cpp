@@ -14,12 +14,12 @@ namespace {
 
 const fs::path root = ALEA_SOURCE_DIR;
 
-test::CommandResult alea(const std::string& arguments, const std::string& input = {}) {
+test::CommandResult command(const std::string& arguments, const std::string& input = {}) {
   return test::run_command("alea " + arguments, root, input);
 }
 
 Json json_of(const std::string& arguments, const std::string& input = {}) {
-  const auto result = alea(arguments + " --json", input);
+  const auto result = command(arguments + " --json", input);
   INFO(arguments << "\n" << result.out << result.error);
   REQUIRE(Json::accept(result.out));
   CHECK(result.out.find('\n') == result.out.size() - 1);
@@ -54,12 +54,12 @@ TEST_CASE("a wrong command line has status 2 and says what is wrong") {
            {"grad std:cart_pole --data x=rows.csv", "rows.csv"},
            {"grad std:cart_pole --set gravity", "name=value"},
        }) {
-    const auto result = alea(arguments);
+    const auto result = command(arguments);
     INFO(arguments << "\n" << result.error);
     CHECK((result.status == 2 || (arguments.find("--data") != std::string::npos && result.status == 4)));
     CHECK(result.out.empty());
     CHECK_THAT(result.error, Contains(message));
-    const auto as_json = alea(arguments + " --json");
+    const auto as_json = command(arguments + " --json");
     CHECK(as_json.status == result.status);
     REQUIRE(Json::accept(as_json.out));
     CHECK(Json::parse(as_json.out).at("errors").size() == 1);
@@ -67,10 +67,10 @@ TEST_CASE("a wrong command line has status 2 and says what is wrong") {
 }
 
 TEST_CASE("a file that cannot be read has status 4, a wrong model status 1") {
-  CHECK(alea("check nowhere.alea").status == 4);
-  CHECK(alea("check .").status == 4);
-  CHECK_THAT(alea("check std:cart_poel").error, Contains("std:cart_pole"));
-  const auto wrong = alea("check -", "graph g { cost thet }");
+  CHECK(command("check nowhere.alea").status == 4);
+  CHECK(command("check .").status == 4);
+  CHECK_THAT(command("check std:cart_poel").error, Contains("std:cart_pole"));
+  const auto wrong = command("check -", "graph g { cost thet }");
   CHECK(wrong.status == 1);
   CHECK_THAT(wrong.error, Contains("<stdin>:1:16: error: "));
   CHECK_THAT(wrong.error, Contains("^~~~"));
@@ -90,7 +90,7 @@ TEST_CASE("errors as JSON have their places") {
 }
 
 TEST_CASE("check prints nothing when all is well") {
-  const auto result = alea("check -", toy);
+  const auto result = command("check -", toy);
   CHECK(result.status == 0);
   CHECK(result.out.empty());
   CHECK(result.error.empty());
@@ -167,7 +167,7 @@ TEST_CASE("explain as JSON has the documented shape") {
 }
 
 TEST_CASE("numbers that are not finite have status 3 and a place") {
-  const auto result = alea("grad - --samples 1000", "graph g { param a: real = 1 x ~ normal(a, 1) cost log(x) + a }");
+  const auto result = command("grad - --samples 1000", "graph g { param a: real = 1 x ~ normal(a, 1) cost log(x) + a }");
   CHECK(result.status == 3);
   CHECK_THAT(result.error, Contains("not finite"));
   CHECK_THAT(result.error, Contains("sample"));
@@ -176,28 +176,28 @@ TEST_CASE("numbers that are not finite have status 3 and a place") {
 TEST_CASE("every kind of text is emitted, and nothing else but it") {
   for (const char* kind : {"ast", "graph", "estimator", "llvm", "llvm-raw", "asm", "obj", "dot"}) {
     INFO(kind);
-    const auto result = alea(std::string("compile std:cart_pole --emit ") + kind);
+    const auto result = command(std::string("compile std:cart_pole --emit ") + kind);
     CHECK(result.status == 0);
     CHECK(result.out.size() > 200);
     CHECK(result.error.empty());
-    CHECK(alea(std::string("compile std:cart_pole --emit ") + kind).out == result.out);
+    CHECK(command(std::string("compile std:cart_pole --emit ") + kind).out == result.out);
   }
-  CHECK_THAT(alea("compile std:cart_pole --emit dot").out, Contains("right") && Contains("circle"));
+  CHECK_THAT(command("compile std:cart_pole --emit dot").out, Contains("right") && Contains("circle"));
 }
 
 TEST_CASE("fmt is idempotent, keeps comments, and checks") {
   const std::string messy = "graph   g{ # why\n param a:real\n\n\n cost a*a }\n";
-  const auto once = alea("fmt -", messy);
+  const auto once = command("fmt -", messy);
   CHECK(once.status == 0);
   CHECK_THAT(once.out, Contains("# why"));
-  CHECK(alea("fmt -", once.out).out == once.out);
-  CHECK(alea("fmt --check -", messy).status == 1);
-  CHECK(alea("fmt --check -", once.out).status == 0);
+  CHECK(command("fmt -", once.out).out == once.out);
+  CHECK(command("fmt --check -", messy).status == 1);
+  CHECK(command("fmt --check -", once.out).status == 0);
 }
 
 TEST_CASE("trajectories are kept, one row a sample and step") {
   const fs::path path = fs::temp_directory_path() / "alea-test-trace.csv";
-  CHECK(alea("run std:cart_pole --samples 3 --quiet --trace " + path.string()).status == 0);
+  CHECK(command("run std:cart_pole --samples 3 --quiet --trace " + path.string()).status == 0);
   const std::string text = test::read_text(path);
   CHECK(std::count(text.begin(), text.end(), '\n') == 1 + 3 * 200);
   CHECK_THAT(text.substr(0, text.find('\n')), Contains("sample,step") && Contains("right") && Contains("alive"));
@@ -205,8 +205,8 @@ TEST_CASE("trajectories are kept, one row a sample and step") {
 }
 
 TEST_CASE("help and version have status 0") {
-  CHECK(alea("--help").status == 0);
-  CHECK_THAT(alea("grad --help").out, Contains("--samples"));
-  CHECK_THAT(alea("--version").out, Contains("alea 0."));
-  CHECK(alea("").status == 2);
+  CHECK(command("--help").status == 0);
+  CHECK_THAT(command("grad --help").out, Contains("--samples"));
+  CHECK_THAT(command("--version").out, Contains("alea 0."));
+  CHECK(command("").status == 2);
 }
