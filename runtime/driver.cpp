@@ -43,6 +43,21 @@ std::vector<T> converted(const std::vector<double>& values) {
   return std::vector<T>(values.begin(), values.end());
 }
 
+// Groups are handed out 2^level at a time, so that handing out costs nothing beside them, but for at most some 20 ms,
+// so that a run stops soon. One group is tried for its time, where there are so many that this is lost.
+template <class TryGroup>
+int block_level(int64_t groups, int threads, TryGroup try_group) {
+  constexpr int most = 6;
+  const int64_t per_thread = groups / threads / 16;
+  if (per_thread < 2) return 0;
+  const auto begin = std::chrono::steady_clock::now();
+  try_group();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  int level = 0;
+  while (level < most && int64_t{2} << level <= per_thread && seconds * static_cast<double>(int64_t{2} << level) < 0.02) ++level;
+  return level;
+}
+
 bool all_finite(std::span<const double> values) {
   return std::ranges::all_of(values, [](double x) { return std::isfinite(x); });
 }
@@ -178,28 +193,40 @@ Estimate Driver::run(const ParamArrays& params, const RunOptions& options) {
   const GroupFunction group = parts.groups(params, options.seed, gradient);
 
   TreeReduction reduction;
+  std::vector<BlockReduction> blocks(static_cast<size_t>(parts.pool.size()));
+  std::vector<std::vector<double>> sums(static_cast<size_t>(parts.pool.size()), std::vector<double>(gradient_size));
   constexpr int64_t none = std::numeric_limits<int64_t>::max();
   std::atomic<int64_t> finished = 0, first_bad = none;
-  std::vector<std::vector<double>> sums(static_cast<size_t>(parts.pool.size()), std::vector<double>(gradient_size));
   auto last_progress = begin;
-  const int64_t done = parts.pool.run(
-      groups,
-      [&](int worker, int64_t index) {
-        const int64_t count = std::min<int64_t>(group_size, samples - index * group_size);
-        std::array<double, group_size> objective{};
-        std::vector<double>& sum = sums[static_cast<size_t>(worker)];
-        group(worker, static_cast<uint64_t>(index) * group_size, count, objective.data(), sum.data());
-        const std::span<const double> counted(objective.data(), static_cast<size_t>(count));
-        if (!all_finite(counted) || !all_finite(sum))
-          for (int64_t bad = first_bad; index < bad && !first_bad.compare_exchange_weak(bad, index);) {}
-        reduction.add(index, {moments_of(counted), moments_of_sum(sum, static_cast<double>(count)), 1});
-        finished += count;
-        if (worker == 0 && options.progress && Clock::now() - last_progress > std::chrono::milliseconds(100)) {
-          last_progress = Clock::now();
-          options.progress(finished);
-        }
-      },
-      options.stop);
+  const auto run_group = [&](int worker, int64_t index) {
+    std::array<double, group_size> objective;
+    std::vector<double>& sum = sums[static_cast<size_t>(worker)];
+    const int64_t count = std::min<int64_t>(group_size, samples - index * group_size);
+    group(worker, static_cast<uint64_t>(index) * group_size, count, objective.data(), sum.data());
+    const std::span<const double> counted(objective.data(), static_cast<size_t>(count));
+    if (!all_finite(counted) || !all_finite(sum))
+      for (int64_t bad = first_bad; index < bad && !first_bad.compare_exchange_weak(bad, index);) {}
+    blocks[static_cast<size_t>(worker)].add(counted, sum);
+  };
+  const int level = block_level(groups, parts.pool.size(), [&] {
+    const StandardArithmetic arithmetic;
+    std::array<double, group_size> objective;
+    group(0, 0, group_size, objective.data(), sums[0].data());
+  });
+  const int64_t tasks_done =
+      parts.pool.run((groups + (int64_t{1} << level) - 1) >> level,
+                     [&](int worker, int64_t task) {
+                       const int64_t first = task << level, end = std::min(groups, (task + 1) << level);
+                       for (int64_t index = first; index < end; ++index) run_group(worker, index);
+                       blocks[static_cast<size_t>(worker)].move_to(reduction, first);
+                       finished += std::min(end * group_size, samples) - first * group_size;
+                       if (worker == 0 && options.progress && Clock::now() - last_progress > std::chrono::milliseconds(100)) {
+                         last_progress = Clock::now();
+                         options.progress(finished);
+                       }
+                     },
+                     options.stop);
+  const int64_t done = std::min(groups, tasks_done << level);
 
   Estimate estimate;
   estimate.samples = std::min(done * group_size, samples);

@@ -9,18 +9,21 @@
 
 namespace alea {
 
-Moments moments_of(std::span<const double> samples) {
-  Moments result{static_cast<double>(samples.size()), {0}, {0}};
-  for (const double x : samples) result.mean[0] += x;
-  result.mean[0] /= result.count;
-  for (const double x : samples) result.m2[0] += (x - result.mean[0]) * (x - result.mean[0]);
-  return result;
+void set_moments(Moments& result, std::span<const double> samples) {
+  double mean = 0, m2 = 0;
+  for (const double x : samples) mean += x;
+  result.count = static_cast<double>(samples.size());
+  mean /= result.count;
+  for (const double x : samples) m2 += (x - mean) * (x - mean);
+  result.mean.assign(1, mean);
+  result.m2.assign(1, m2);
 }
 
-Moments moments_of_sum(std::span<const double> sum, double count) {
-  Moments result{count, std::vector<double>(sum.begin(), sum.end()), std::vector<double>(sum.size(), 0)};
+void set_moments_of_sum(Moments& result, std::span<const double> sum, double count) {
+  result.count = count;
+  result.mean.assign(sum.begin(), sum.end());
   for (double& mean : result.mean) mean /= count;
-  return result;
+  result.m2.assign(sum.size(), 0);
 }
 
 void merge(Moments& left, const Moments& right) {
@@ -44,8 +47,8 @@ void merge(Partial& left, const Partial& right) {
 
 }  // namespace
 
-void TreeReduction::add(int64_t group, Partial partial) {
-  Place place{0, group};
+void TreeReduction::add(int level, int64_t index, Partial partial) {
+  Place place{level, index};
   for (;;) {
     Partial sibling;
     {
@@ -77,6 +80,28 @@ Partial TreeReduction::finish() {
     result = std::move(last.mapped());
   }
   return result;
+}
+
+void BlockReduction::add(std::span<const double> objective, std::span<const double> gradient_sum) {
+  if (size_ == stack_.size()) stack_.emplace_back();
+  Entry& leaf = stack_[size_++];
+  leaf.level = 0;
+  leaf.partial.groups = 1;
+  set_moments(leaf.partial.objective, objective);
+  set_moments_of_sum(leaf.partial.gradient, gradient_sum, static_cast<double>(objective.size()));
+  while (size_ > 1 && stack_[size_ - 2].level == stack_[size_ - 1].level) {
+    merge(stack_[size_ - 2].partial, stack_[size_ - 1].partial);
+    ++stack_[size_ - 2].level;
+    --size_;
+  }
+}
+
+void BlockReduction::move_to(TreeReduction& tree, int64_t first_group) {
+  for (size_t k = 0; k < size_; ++k) {
+    tree.add(stack_[k].level, first_group >> stack_[k].level, stack_[k].partial);
+    first_group += int64_t{1} << stack_[k].level;
+  }
+  size_ = 0;
 }
 
 double standard_error_of_samples(const Moments& moments) {

@@ -15,8 +15,9 @@ struct Moments {
   double count = 0;
   std::vector<double> mean, m2;
 };
-Moments moments_of(std::span<const double> samples);                // of one quantity
-Moments moments_of_sum(std::span<const double> sum, double count);  // of many, each known by its sum alone: M2 is 0
+void set_moments(Moments&, std::span<const double> samples);  // of one quantity
+// Of many, each known by its sum over `count` samples alone: M2 is 0.
+void set_moments_of_sum(Moments&, std::span<const double> sum, double count);
 // mean = (n_a mean_a + n_b mean_b) / n, M2 = M2_a + M2_b + n_a n_b / n (mean_b - mean_a)²
 void merge(Moments& left, const Moments& right);
 
@@ -28,8 +29,8 @@ struct Partial {
 
 class TreeReduction {
  public:
-  // `level` 0 is a group. Safe to call from any thread.
-  void add(int64_t group, Partial);
+  // The partial of the groups index · 2^level … (index + 1) 2^level - 1. Safe to call from any thread.
+  void add(int level, int64_t index, Partial);
   // What is there, when groups 0 … n-1 were added; leaves nothing behind.
   Partial finish();
   size_t most_partials() const { return most_; }
@@ -44,6 +45,25 @@ class TreeReduction {
   std::mutex mutex_;
   std::map<Place, Partial> waiting_;
   size_t most_ = 0;
+};
+
+// The same tree over consecutive groups, of one worker and without locks: a stack of partials, each of a power of two of
+// groups. Its memory is used again from block to block.
+class BlockReduction {
+ public:
+  // The next group: its samples' objectives and the sums of its gradients.
+  void add(std::span<const double> objective, std::span<const double> gradient_sum);
+  // Hands over the groups added so far, of which the first was `first_group`, a multiple of their number rounded up to
+  // a power of two; starts anew.
+  void move_to(TreeReduction&, int64_t first_group);
+
+ private:
+  struct Entry {
+    int level = 0;
+    Partial partial;
+  };
+  std::vector<Entry> stack_;
+  size_t size_ = 0;
 };
 
 // √(M2 / ((n - 1) n)) over n samples; NaN for fewer than two.

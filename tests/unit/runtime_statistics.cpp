@@ -27,13 +27,16 @@ Partial group_partial(int64_t group, int64_t count) {
     sum[0] += x;
     sum[1] += x * x;
   }
-  return {moments_of(samples), moments_of_sum(sum, static_cast<double>(count)), 1};
+  Partial partial;
+  set_moments(partial.objective, samples);
+  set_moments_of_sum(partial.gradient, sum, static_cast<double>(count));
+  return partial;
 }
 
 Partial reduced(std::vector<int64_t> order, int64_t last_count) {
   TreeReduction reduction;
   const auto last = static_cast<int64_t>(order.size()) - 1;
-  for (const int64_t group : order) reduction.add(group, group_partial(group, group == last ? last_count : 64));
+  for (const int64_t group : order) reduction.add(0, group, group_partial(group, group == last ? last_count : 64));
   return reduction.finish();
 }
 
@@ -57,9 +60,37 @@ TEST_CASE("the tree gives the same bits in every order of arrival", "[statistics
   }
 }
 
+TEST_CASE("blocks of groups reduce to the same bits as groups alone", "[statistics]") {
+  constexpr int64_t groups = 101;
+  const auto samples_of = [](int64_t group) {
+    std::vector<double> samples(group == groups - 1 ? 10 : 64);
+    std::mt19937_64 random(static_cast<uint64_t>(group));
+    std::normal_distribution<double> normal(3, 2);
+    for (double& x : samples) x = normal(random);
+    return samples;
+  };
+  std::vector<Partial> results;
+  for (const int level : {0, 1, 3, 6}) {
+    TreeReduction tree;
+    BlockReduction block;
+    for (int64_t task = (groups - 1) >> level; task >= 0; --task) {
+      for (int64_t group = task << level; group < std::min(groups, (task + 1) << level); ++group) {
+        const std::vector<double> samples = samples_of(group);
+        block.add(samples, std::vector<double>{std::accumulate(samples.begin(), samples.end(), 0.0)});
+      }
+      block.move_to(tree, task << level);
+    }
+    results.push_back(tree.finish());
+    CHECK(results.back().groups == groups);
+    CHECK(results.back().objective.mean == results[0].objective.mean);
+    CHECK(results.back().objective.m2 == results[0].objective.m2);
+    CHECK(results.back().gradient.m2 == results[0].gradient.m2);
+  }
+}
+
 TEST_CASE("in order, only about log2(groups) partials wait", "[statistics]") {
   TreeReduction reduction;
-  for (int64_t group = 0; group < 4096; ++group) reduction.add(group, group_partial(group, 64));
+  for (int64_t group = 0; group < 4096; ++group) reduction.add(0, group, group_partial(group, 64));
   CHECK(reduction.most_partials() <= 13);
   CHECK(reduction.finish().groups == 4096);
   CHECK(reduction.finish().groups == 0);
@@ -95,12 +126,14 @@ TEST_CASE("means and standard errors are those of the definitions", "[statistics
   CHECK(std::isnan(standard_errors_of_groups(one.gradient, 1)[0]));
   CHECK(std::isnan(standard_errors_of_groups(short_pair.gradient, 2)[0]));
   CHECK(standard_errors_of_groups(pair.gradient, 2)[0] > 0);
-  CHECK(std::isnan(standard_error_of_samples(moments_of(std::vector<double>{1.0}))));
+  Moments single;
+  set_moments(single, std::vector<double>{1.0});
+  CHECK(std::isnan(standard_error_of_samples(single)));
 }
 
 TEST_CASE("group means estimate the error of one sample without bias", "[statistics]") {
   TreeReduction reduction;
-  for (int64_t group = 0; group < 2000; ++group) reduction.add(group, group_partial(group, 64));
+  for (int64_t group = 0; group < 2000; ++group) reduction.add(0, group, group_partial(group, 64));
   const Partial partial = reduction.finish();
   const double error = standard_errors_of_groups(partial.gradient, partial.groups)[0];
   CHECK(error * std::sqrt(partial.gradient.count) == Approx(2).epsilon(0.08));
