@@ -24,7 +24,7 @@ bool has_value(Op op) {
     case OpKind::leaf:
     case OpKind::random:
     case OpKind::control: return false;
-    case OpKind::elementwise: return op != Op::gamma_grad && op != Op::von_mises_grad;
+    case OpKind::elementwise:
     case OpKind::reduction:
     case OpKind::layout:
     case OpKind::linear: return true;

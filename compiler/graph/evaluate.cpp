@@ -9,8 +9,8 @@
 #include <numeric>
 
 #include "compiler/graph/build.h"
-#include "compiler/graph/elementary_value.h"
 #include "compiler/graph/linear.h"
+#include "compiler/kernel/elementary.h"
 #include "dsl/diagnostic.h"
 
 namespace alea {
@@ -167,7 +167,7 @@ Values scatter(const Indexed& sizes, View values, View index) {
   return result;
 }
 
-double logarithm(double x) { return elementary_value(Op::log, {&x, 1}); }
+double logarithm(double x) { return elementary::apply(Op::log, x); }
 
 Values linear(Op op, const Type& type, std::span<const Type* const> types, int64_t batch_axes, std::span<const View> operands) {
   const auto batch = static_cast<size_t>(batch_axes);
@@ -211,7 +211,7 @@ Values elementwise(Op op, const Type& type, std::span<const View> operands) {
   std::array<double, 3> arguments{};
   for (size_t i = 0; i < result.size(); ++i) {
     for (size_t k = 0; k < operands.size(); ++k) arguments[k] = operands[k].size() == 1 ? operands[k][0] : operands[k][i];
-    result[i] = elementary_value(op, {arguments.data(), operands.size()});
+    result[i] = elementary::apply(op, std::span<const double>(arguments.data(), operands.size()));
   }
   return result;
 }
