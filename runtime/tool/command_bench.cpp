@@ -41,8 +41,8 @@ Speed measure(Engine& engine, const Model& model, RunOptions options, double ste
 
 int command_bench(Session& session) {
   const Model model = prepare_model(session);
-  Engine engine(session, model, session.options.interpret);
-  const int64_t horizon = std::max<int64_t>(1, model.compiled.graph.horizon);
+  Engine engine(session, model, model.compiled->program, session.options.interpret);
+  const int64_t horizon = std::max<int64_t>(1, model.compiled->graph.horizon);
   const double steps = static_cast<double>(session.options.samples) * static_cast<double>(horizon);
 
   RunOptions options;
@@ -60,8 +60,8 @@ int command_bench(Session& session) {
     const auto json = [](const Speed& speed) {
       return Json{{"best", json_number(speed.best)}, {"median", json_number(speed.median)}};
     };
-    print_json(Json{{"model", model.compiled.graph.model},
-                    {"policy", model.compiled.graph.policy.empty() ? Json(nullptr) : Json(model.compiled.graph.policy)},
+    print_json(Json{{"model", model.compiled->graph.model},
+                    {"policy", model.compiled->graph.policy.empty() ? Json(nullptr) : Json(model.compiled->graph.policy)},
                     {"samples", session.options.samples},
                     {"horizon", horizon},
                     {"precision", session.options.single_precision ? "f32" : "f64"},

@@ -21,13 +21,13 @@ std::string emitted_text(Session& session) {
     return ast::print(file);
   }
   const Model model = compile_model(session);
-  if (kind == "graph") return print(model.compiled.graph, &session.sources);
-  if (kind == "dot") return dot_text(model.compiled);
-  if (kind == "estimator") return print(model.compiled.program, &session.sources);
+  if (kind == "graph") return print(model.compiled->graph, &session.sources);
+  if (kind == "dot") return dot_text(*model.compiled);
+  if (kind == "estimator") return print(model.compiled->program, &session.sources);
   JitOptions options;
   options.single_precision = session.options.single_precision;
   options.keep_text = true;
-  const CompiledKernel kernel(model.compiled.program, options);
+  const CompiledKernel kernel(model.compiled->program, options);
   if (kind == "llvm-raw") return kernel.llvm_raw();
   if (kind == "llvm") return kernel.llvm();
   if (kind == "asm") return kernel.assembly();

@@ -52,7 +52,7 @@ Json node_json(const SourceMap& sources, const ExplainedNode& node) {
 
 int command_explain(Session& session) {
   const Model model = compile_model(session);
-  const Compiled& compiled = model.compiled;
+  const Compiled& compiled = *model.compiled;
   if (session.options.json) {
     Json nodes = Json::array();
     for (const ExplainedNode& node : compiled.explanation.nodes) nodes.push_back(node_json(session.sources, node));

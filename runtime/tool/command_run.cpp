@@ -15,7 +15,7 @@ namespace {
 
 void note_speed(const Model& model, const Report& report) {
   const double steps =
-      static_cast<double>(report.samples) * static_cast<double>(std::max<int64_t>(1, model.compiled.graph.horizon));
+      static_cast<double>(report.samples) * static_cast<double>(std::max<int64_t>(1, model.compiled->graph.horizon));
   print_note(fmt::format("{:.3g} s to compile, {:.3g} s to run ({:.3g} ns a sample and step), threads: {}",
                          report.compile_seconds, report.run_seconds, 1e9 * report.run_seconds / steps, report.threads));
 }
@@ -25,7 +25,9 @@ void note_speed(const Model& model, const Report& report) {
 int command_run(Session& session) {
   const bool gradient = session.options.command == Command::grad;
   const Model model = prepare_model(session);
-  Engine engine(session, model, session.options.interpret);
+  // Forward alone, every draw is drawn: nothing is enumerated.
+  const Program& program = gradient ? model.compiled->program : model.compiled->forward;
+  Engine engine(session, model, program, session.options.interpret);
 
   Estimate estimate;
   {
@@ -48,7 +50,7 @@ int command_run(Session& session) {
 
   std::string where;
   if (!all_finite(report, where)) {
-    const std::string place = estimate.non_finite ? "; " + place_of(session, model, *estimate.non_finite) : "";
+    const std::string place = estimate.non_finite ? "; " + place_of(session, program, *estimate.non_finite) : "";
     print_note(fmt::format("alea: {} is not finite{}", where, place));
     return status_numbers;
   }

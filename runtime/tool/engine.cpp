@@ -37,20 +37,11 @@ void stop_after(const Session& session, std::string_view stage) {
 }  // namespace
 
 Model compile_model(Session& session) {
-  auto start = Clock::now();
+  const auto start = Clock::now();
   const auto files = load_files(session);
   require_one_model(session, *files);
-  Model model;
-  model.seconds = seconds_since(start);
-  note_time(session, "check", model.seconds);
-  if (!session.options.dump_folder.empty() || session.options.stop_after == "check") {
-    Diagnostics diagnostics;
-    const auto typed = check_model(session.sources, *files, session.options.check, diagnostics);
-    require_no_errors(session, diagnostics);
-    dump(session, 1, "check", print(*typed));
-    stop_after(session, "check");
-  }
-  start = Clock::now();
+  note_time(session, "parse, check", seconds_since(start));
+
   PipelineOptions options;
   options.check = session.options.check;
   for (const std::string& text : session.options.estimators) {
@@ -59,27 +50,27 @@ Model compile_model(Session& session) {
       throw UsageError{fmt::format("--estimator: `{}` is not of the form node=name", text)};
     options.choose.estimators.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
+  if (!session.options.dump_folder.empty())
+    options.dump = [&](int number, const std::string& stage, const std::string& text) { dump(session, number, stage, text); };
+  options.time = [&](const std::string& stage, double seconds) {
+    note_time(session, stage, seconds);
+    stop_after(session, stage);
+  };
   Diagnostics diagnostics;
+  Model model;
   auto compiled = compile(session.sources, *files, options, diagnostics);
   require_no_errors(session, diagnostics);
   if (!compiled) internal_error("the pipeline gave neither a program nor an error");
-  model.compiled = std::move(*compiled);
-  note_time(session, "compile", seconds_since(start));
-  model.seconds += seconds_since(start);
-  if (!session.options.dump_folder.empty()) {
-    dump(session, 2, "graph", print(model.compiled.graph, &session.sources));
-    dump(session, 3, "estimator", print(model.compiled.program, &session.sources));
-  }
-  stop_after(session, "graph");
-  stop_after(session, "estimator");
+  model.compiled = std::make_unique<Compiled>(std::move(*compiled));
+  model.seconds = seconds_since(start);
   return model;
 }
 
 Model prepare_model(Session& session) {
   Model model = compile_model(session);
-  const auto& params = model.compiled.graph.params;
+  const auto& params = model.compiled->graph.params;
   model.params = zero_params(params);
-  const Program& initial = model.compiled.initial_params;
+  const Program& initial = model.compiled->initial_params;
   const ParamArrays drawn = interpret_names(initial, {}, philox_noise<double>(initial, session.options.seed));
   for (size_t k = 0; k < initial.names.size(); ++k)
     for (uint32_t index = 0; index < params.size(); ++index)
@@ -87,17 +78,17 @@ Model prepare_model(Session& session) {
   const std::string& file = session.options.params_file;
   if (!file.empty()) set_params(params, read_npz(read_file(file), file), model.params);
   for (const std::string& text : session.options.params) set_param(params, text, model.params);
-  model.inputs = load_inputs(model.compiled.graph.inputs, session.options.data);
+  model.inputs = load_inputs(model.compiled->graph.inputs, session.options.data);
   return model;
 }
 
-Engine::Engine(const Session& session, const Model& model, bool interpret) {
+Engine::Engine(const Session& session, const Model& model, const Program& program, bool interpret) {
   const auto start = Clock::now();
   if (!interpret) {
     JitOptions options;
     options.single_precision = session.options.single_precision;
     options.keep_text = !session.options.dump_folder.empty();
-    kernel_ = std::make_unique<CompiledKernel>(model.compiled.program, options);
+    kernel_ = std::make_unique<CompiledKernel>(program, options);
     dump(session, 4, "llvm-raw", kernel_->llvm_raw());
     dump(session, 5, "llvm", kernel_->llvm());
     dump(session, 6, "asm", kernel_->assembly());
@@ -109,13 +100,13 @@ Engine::Engine(const Session& session, const Model& model, bool interpret) {
   DriverOptions options;
   options.threads = session.options.threads;
   options.single_precision = session.options.single_precision;
-  driver_ = std::make_unique<Driver>(model.compiled.program, kernel_.get(), options);
+  driver_ = std::make_unique<Driver>(program, kernel_.get(), options);
   if (!model.inputs.empty()) driver_->set_inputs(model.inputs);
   seconds_ = seconds_since(start);
 }
 
 Report make_report(const Session& session, const Model& model, const Engine& engine, const Estimate& estimate, bool gradient) {
-  const StochasticGraph& graph = model.compiled.graph;
+  const StochasticGraph& graph = model.compiled->graph;
   Report report;
   report.model = graph.model;
   report.policy = graph.policy;
@@ -131,9 +122,9 @@ Report make_report(const Session& session, const Model& model, const Engine& eng
     const ParamEstimate& values = estimate.gradient[index];
     report.gradient.push_back({param.name, param.type.shape, values.mean, values.standard_error});
   }
-  for (const ExplainedNode& node : model.compiled.explanation.nodes)
+  for (const ExplainedNode& node : model.compiled->explanation.nodes)
     report.estimators.push_back({node.name, node.estimator, node.unbiased, node.bias});
-  report.bias = model.compiled.explanation.bias;
+  report.bias = model.compiled->explanation.bias;
   report.compile_seconds = model.seconds + engine.seconds();
   report.run_seconds = estimate.seconds;
   report.threads = engine.threads();
@@ -141,11 +132,10 @@ Report make_report(const Session& session, const Model& model, const Engine& eng
   return report;
 }
 
-std::string place_of(const Session& session, const Model& model, const NonFiniteReport& report) {
+std::string place_of(const Session& session, const Program& program, const NonFiniteReport& report) {
   if (!report.value)
     return fmt::format("it begins in the {} of sample {} or one of the next {}", report.in_gradient ? "gradient" : "objective",
                        report.first_sample, group_size - 1);
-  const Program& program = model.compiled.program;
   const NonFinite& value = *report.value;
   std::string name = fmt::format("a value of `{}`", text(program.graph.op(value.node)));
   for (const NamedNode& named : program.names)

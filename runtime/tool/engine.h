@@ -13,7 +13,7 @@
 namespace alea {
 
 struct Model {
-  Compiled compiled;
+  std::unique_ptr<Compiled> compiled;
   ParamArrays params;  // initial values, then --params, then --param
   std::vector<InputRows> inputs;
   double seconds = 0;  // from the text to the gradient program
@@ -27,10 +27,10 @@ Model compile_model(Session&);
 // Also sets params and binds data; throws UsageError.
 Model prepare_model(Session&);
 
-// Native code, or the interpreter, for one model; made once, run many times. The model outlives it.
+// Native code, or the interpreter, for one program of a model; made once, run many times. Both outlive it.
 class Engine {
  public:
-  Engine(const Session&, const Model&, bool interpret);
+  Engine(const Session&, const Model&, const Program&, bool interpret);
   Estimate run(const ParamArrays& params, const RunOptions& options) { return driver_->run(params, options); }
   const CompiledKernel* kernel() const { return kernel_.get(); }  // null for the interpreter
   int threads() const { return driver_->threads(); }
@@ -45,6 +45,6 @@ class Engine {
 Report make_report(const Session&, const Model&, const Engine&, const Estimate&, bool gradient);
 
 // "`x` at model.alea:14:3 is nan in sample 7, step 12": where a value that is not finite lies.
-std::string place_of(const Session&, const Model&, const NonFiniteReport&);
+std::string place_of(const Session&, const Program&, const NonFiniteReport&);
 
 }  // namespace alea

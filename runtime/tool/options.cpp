@@ -48,8 +48,8 @@ void add_model(CLI::App& app, ToolOptions& options, RawOptions& raw) {
 void add_compilation(CLI::App& app, ToolOptions& options) {
   add_list(app, "--estimator", options.estimators, "NODE=NAME: the estimator of a stochastic node, as `by` in the model");
   app.add_option("--dump-dir", options.dump_folder, "write what each stage gives into this folder");
-  app.add_option("--stop-after", options.stop_after, "end after this stage: check, graph, estimator or native")
-      ->check(CLI::IsMember({"check", "graph", "estimator", "native"}));
+  app.add_option("--stop-after", options.stop_after, "end after this stage: check, elaborate, choose, expand, adjoint or native")
+      ->check(CLI::IsMember({"check", "elaborate", "choose", "expand", "adjoint", "native"}));
   app.add_flag("--time", options.time_stages, "print the time each stage takes");
 }
 

@@ -111,7 +111,7 @@ class Recorder {
 
 template <class T>
 void record_all(const Session& session, const Model& model, Recorder& recorder) {
-  const Program& program = model.compiled.program;
+  const Program& program = model.compiled->forward;
   const NoiseSource noise = philox_noise<T>(program, session.options.seed);
   for (int64_t first = 0; first < session.options.samples; first += group_size) {
     const int64_t count = std::min<int64_t>(group_size, session.options.samples - first);
@@ -128,7 +128,7 @@ void write_trace(const Session& session, const Model& model) {
   const std::string& path = session.options.trace;
   if (!path.ends_with(".npz") && !path.ends_with(".csv"))
     throw UsageError{fmt::format("--trace: `{}` ends in neither .npz nor .csv", path)};
-  Recorder recorder(model.compiled.program, session.options.samples);
+  Recorder recorder(model.compiled->forward, session.options.samples);
   if (session.options.single_precision) record_all<float>(session, model, recorder);
   else record_all<double>(session, model, recorder);
   write_file(path, path.ends_with(".npz") ? write_npz(recorder.arrays()) : recorder.csv());

@@ -23,7 +23,7 @@ struct Probe {
 };
 
 std::vector<Probe> choose_probes(const Model& model) {
-  const auto& params = model.compiled.graph.params;
+  const auto& params = model.compiled->graph.params;
   size_t elements = 0;
   for (const auto& values : model.params) elements += values.size();
   std::vector<Probe> probes;
@@ -47,7 +47,7 @@ std::vector<Probe> choose_probes(const Model& model) {
 }
 
 bool all_pathwise(const Model& model) {
-  return std::all_of(model.compiled.explanation.nodes.begin(), model.compiled.explanation.nodes.end(),
+  return std::all_of(model.compiled->explanation.nodes.begin(), model.compiled->explanation.nodes.end(),
                      [](const ExplainedNode& node) {
                        return node.estimator == "reparam" || node.estimator == "implicit" || node.estimator == "none";
                      });
@@ -60,7 +60,7 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 void compare_with_differences(const Session& session, const Model& model, Verification& result) {
-  Engine engine(session, model, session.options.interpret);
+  Engine engine(session, model, model.compiled->program, session.options.interpret);
   const bool smooth = all_pathwise(model);
   result.step = smooth ? (session.options.single_precision ? 1e-2 : 1e-4) : 5e-2;
   const int64_t each = std::max<int64_t>(group_size, session.options.samples / batches);
@@ -115,7 +115,7 @@ struct Means {
   double native = 0, interpreted = 0;
 };
 Means means_of(const Session& session, const Model& model, int64_t samples, int64_t horizon) {
-  Program cut = model.compiled.program;
+  Program cut = model.compiled->program;
   cut.horizon = horizon;
   JitOptions jit;
   jit.single_precision = session.options.single_precision;
@@ -148,7 +148,7 @@ int64_t smallest(int64_t limit, const Differs& differs) {
 
 // "the objective of sample 12, from step 3 on"
 std::string first_difference(const Session& session, const Model& model, int64_t samples, double allowed) {
-  const int64_t horizon = model.compiled.program.horizon;
+  const int64_t horizon = model.compiled->program.horizon;
   const auto differs = [&](int64_t n, int64_t steps) {
     const Means means = means_of(session, model, n, steps);
     return !close(means.native, means.interpreted, allowed, std::abs(means.interpreted));
@@ -164,7 +164,8 @@ void compare_backends(const Session& session, const Model& model, Verification& 
   constexpr int64_t most_samples = 128;
   result.compared_samples = std::min(most_samples, session.options.samples);
   result.allowed = session.options.single_precision ? 1e-4 : 1e-12;
-  Engine native(session, model, false), interpreter(session, model, true);
+  const Program& program = model.compiled->program;
+  Engine native(session, model, program, false), interpreter(session, model, program, true);
   RunOptions options;
   options.samples = result.compared_samples;
   options.seed = session.options.seed;
@@ -178,7 +179,7 @@ void compare_backends(const Session& session, const Model& model, Verification& 
     }
   };
   for (uint32_t index = 0; index < a.gradient.size(); ++index) {
-    const GraphParam& param = model.compiled.graph.params[ParamId{index}];
+    const GraphParam& param = model.compiled->graph.params[ParamId{index}];
     double scale = 0;
     for (const double value : b.gradient[index].mean) scale = std::max(scale, std::abs(value));
     for (size_t e = 0; e < a.gradient[index].mean.size(); ++e)
