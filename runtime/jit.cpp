@@ -89,91 +89,119 @@ llvm::SmallVector<char, 0> generate(llvm::Module& module, llvm::TargetMachine& m
 
 }  // namespace
 
-struct CompiledKernel::Parts {
-  std::unique_ptr<llvm::orc::LLJIT> jit;
-  KernelFunction uniform = nullptr, forward = nullptr, gradient = nullptr;
-  int64_t workspace_bytes = 0, uniform_bytes = 0;
-  std::string llvm_raw, llvm, assembly, object;
-  JitTimes times;
-};
-
 namespace {
 
-std::unique_ptr<llvm::orc::LLJIT> link(const std::string& object) {
-  // Only the table's symbols are found; nothing is looked up in the process.
-  auto jit = expect(
-      llvm::orc::LLJITBuilder().setLinkProcessSymbolsByDefault(false).setPlatformSetUp(llvm::orc::setUpInactivePlatform).create(),
-      "ORC");
-  llvm::orc::SymbolMap map;
-  llvm::orc::MangleAndInterner mangle(jit->getExecutionSession(), jit->getDataLayout());
-  for (const Symbol& symbol : kernel_symbols())
-    map[mangle(symbol.name)] = {llvm::orc::ExecutorAddr::fromPtr(symbol.address),
-                                llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable};
-  expect(jit->getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(map))), "the symbol table");
-  expect(jit->addObjectFile(llvm::MemoryBuffer::getMemBuffer(object, "kernel", false)), "the object file");
-  return jit;
-}
+// One module's functions, at work for as long as the linker's object lives.
+struct LinkedModule {
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+  KernelFunction uniform = nullptr, forward = nullptr, gradient = nullptr;
+};
 
 KernelFunction look_up(llvm::orc::LLJIT& jit, const char* name) {
   return expect(jit.lookup(name), "linking the kernel").toPtr<void(const KernelArguments*)>();
 }
 
+LinkedModule link(const std::string& object, const EmitOptions& options) {
+  // Only the table's symbols are found; nothing is looked up in the process.
+  LinkedModule linked;
+  linked.jit = expect(
+      llvm::orc::LLJITBuilder().setLinkProcessSymbolsByDefault(false).setPlatformSetUp(llvm::orc::setUpInactivePlatform).create(),
+      "ORC");
+  llvm::orc::LLJIT& jit = *linked.jit;
+  llvm::orc::SymbolMap map;
+  llvm::orc::MangleAndInterner mangle(jit.getExecutionSession(), jit.getDataLayout());
+  for (const Symbol& symbol : kernel_symbols())
+    map[mangle(symbol.name)] = {llvm::orc::ExecutorAddr::fromPtr(symbol.address),
+                                llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable};
+  expect(jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(map))), "the symbol table");
+  expect(jit.addObjectFile(llvm::MemoryBuffer::getMemBuffer(object, "kernel", false)), "the object file");
+  linked.uniform = look_up(jit, "alea_uniform");
+  if (options.objective_function) linked.forward = look_up(jit, "alea_forward");
+  if (options.gradient_function) linked.gradient = look_up(jit, "alea_gradient");
+  return linked;
+}
+
 }  // namespace
+
+struct CompiledKernel::Parts {
+  Program program;
+  EmitOptions emit_options;
+  bool keep_text = false;
+  LinkedModule main, alone;  // alone: the objective's function, of a program with a gradient
+  std::once_flag alone_once;
+  int64_t workspace_bytes = 0, uniform_bytes = 0;
+  std::string llvm_raw, llvm, assembly, object;
+  JitTimes times;
+
+  // Returns the object file.
+  std::string compile(const EmitOptions& options) {
+    const auto begin = Clock::now();
+    const std::unique_ptr<llvm::TargetMachine> machine = make_machine(options.cpu, options.features);
+    llvm::LLVMContext context;
+    EmittedModule emitted = emit_module(program, options, context);
+    llvm::Module& module = *emitted.module;
+    module.setTargetTriple(machine->getTargetTriple().str());
+    module.setDataLayout(machine->createDataLayout());
+    workspace_bytes = emitted.workspace_bytes;
+    uniform_bytes = emitted.uniform_bytes;
+    if (keep_text) llvm_raw = text_of(module);
+    times.emit += seconds_since(begin);
+
+    const auto optimising = Clock::now();
+    optimise_module(module, *machine);
+    if (keep_text) {
+      std::string complaint;
+      llvm::raw_string_ostream stream(complaint);
+      if (llvm::verifyModule(module, &stream)) internal_error("LLVM refuses the optimised module: " + complaint, text_of(module));
+      llvm = text_of(module);
+    }
+    times.optimise += seconds_since(optimising);
+
+    const auto generating = Clock::now();
+    if (keep_text) {
+      const auto copy = llvm::CloneModule(module);
+      const llvm::SmallVector<char, 0> text = generate(*copy, *machine, llvm::CodeGenFileType::AssemblyFile);
+      assembly.assign(text.begin(), text.end());
+    }
+    const llvm::SmallVector<char, 0> bytes = generate(module, *machine, llvm::CodeGenFileType::ObjectFile);
+    times.generate += seconds_since(generating);
+    return {bytes.begin(), bytes.end()};
+  }
+};
 
 CompiledKernel::CompiledKernel(const Program& program, const JitOptions& options) : parts_(std::make_unique<Parts>()) {
   initialise_target();
-  EmitOptions emit_options;
+  EmitOptions& emit_options = parts_->emit_options;
   emit_options.precision = options.single_precision ? Precision::f32 : Precision::f64;
   emit_options.cpu = options.cpu.empty() ? std::string(llvm::sys::getHostCPUName()) : options.cpu;
   emit_options.features = options.features.empty() && options.cpu.empty() ? host_features() : options.features;
   emit_options.forward_lanes = options.forward_lanes;
   emit_options.backward_lanes = options.backward_lanes;
   if (options.cpu.empty() && options.features.empty()) require_fma(emit_options.features);
-
-  const auto begin = Clock::now();
-  const std::unique_ptr<llvm::TargetMachine> machine = make_machine(emit_options.cpu, emit_options.features);
-  llvm::LLVMContext context;
-  EmittedModule emitted = emit_module(program, emit_options, context);
-  llvm::Module& module = *emitted.module;
-  module.setTargetTriple(machine->getTargetTriple().str());
-  module.setDataLayout(machine->createDataLayout());
-  parts_->workspace_bytes = emitted.workspace_bytes;
-  parts_->uniform_bytes = emitted.uniform_bytes;
-  if (options.keep_text) parts_->llvm_raw = text_of(module);
-  parts_->times.emit = seconds_since(begin);
-
-  const auto optimising = Clock::now();
-  optimise_module(module, *machine);
-  if (options.keep_text) {
-    std::string complaint;
-    llvm::raw_string_ostream stream(complaint);
-    if (llvm::verifyModule(module, &stream)) internal_error("LLVM refuses the optimised module: " + complaint, text_of(module));
-    parts_->llvm = text_of(module);
-  }
-  parts_->times.optimise = seconds_since(optimising);
-
-  const auto generating = Clock::now();
-  if (options.keep_text) {
-    const auto copy = llvm::CloneModule(module);
-    const llvm::SmallVector<char, 0> text = generate(*copy, *machine, llvm::CodeGenFileType::AssemblyFile);
-    parts_->assembly.assign(text.begin(), text.end());
-  }
-  const llvm::SmallVector<char, 0> object = generate(module, *machine, llvm::CodeGenFileType::ObjectFile);
-  parts_->object.assign(object.begin(), object.end());
-  parts_->jit = link(parts_->object);
-  parts_->uniform = look_up(*parts_->jit, "alea_uniform");
-  parts_->forward = look_up(*parts_->jit, "alea_forward");
-  if (program.has_gradient) parts_->gradient = look_up(*parts_->jit, "alea_gradient");
-  parts_->times.generate = seconds_since(generating);
+  emit_options.gradient_function = program.has_gradient;
+  emit_options.objective_function = !program.has_gradient || options.keep_text;
+  parts_->program = program;
+  parts_->keep_text = options.keep_text;
+  parts_->object = parts_->compile(emit_options);
+  parts_->main = link(parts_->object, emit_options);
 }
 
 CompiledKernel::~CompiledKernel() = default;
 CompiledKernel::CompiledKernel(CompiledKernel&&) noexcept = default;
 CompiledKernel& CompiledKernel::operator=(CompiledKernel&&) noexcept = default;
 
-KernelFunction CompiledKernel::uniform() const { return parts_->uniform; }
-KernelFunction CompiledKernel::forward() const { return parts_->forward; }
-KernelFunction CompiledKernel::gradient() const { return parts_->gradient; }
+KernelFunction CompiledKernel::uniform() const { return parts_->main.uniform; }
+KernelFunction CompiledKernel::gradient() const { return parts_->main.gradient; }
+KernelFunction CompiledKernel::forward() const {
+  if (parts_->main.forward != nullptr) return parts_->main.forward;
+  std::call_once(parts_->alone_once, [this] {
+    EmitOptions options = parts_->emit_options;
+    options.objective_function = true;
+    options.gradient_function = false;
+    parts_->alone = link(parts_->compile(options), options);
+  });
+  return parts_->alone.forward;
+}
 int64_t CompiledKernel::workspace_bytes() const { return parts_->workspace_bytes; }
 int64_t CompiledKernel::uniform_bytes() const { return parts_->uniform_bytes; }
 const std::string& CompiledKernel::llvm_raw() const { return parts_->llvm_raw; }

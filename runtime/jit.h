@@ -28,7 +28,7 @@ class CompiledKernel {
   CompiledKernel& operator=(CompiledKernel&&) noexcept;
 
   KernelFunction uniform() const;
-  KernelFunction forward() const;
+  KernelFunction forward() const;   // of a program with a gradient: compiled when first asked for
   KernelFunction gradient() const;  // null when the program has none
   int64_t workspace_bytes() const;  // of an arena
   int64_t uniform_bytes() const;

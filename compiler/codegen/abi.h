@@ -21,7 +21,7 @@ struct KernelInput {
 };
 
 // Draws for the 64 lanes from first_sample on, at times first_time … first_time + time_count - 1:
-// writes T out[time][element][64].
+// writes T out[time][element][64]. time_count 0: draws of a phase without time, T out[element][64].
 using NoiseFill = void (*)(uint64_t key, uint64_t first_sample, uint64_t first_time, int64_t time_count, int64_t element_count,
                            void* out);
 // Draws with arguments, for `lanes` lanes from first_sample on, at one time: arguments and result are

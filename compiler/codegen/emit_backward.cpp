@@ -133,7 +133,7 @@ void Emitter::add_accumulated(AccumulatorId id, const Contribution& contribution
   if (in_registers) {
     for (int64_t k = 0; k < element_count(shape); ++k) {
       llvm::Value*& sum = (*in_registers)[static_cast<size_t>(k)];
-      sum = b.CreateFAdd(sum, splat(element(contribution.value, constant_index(shape, k))));
+      sum = b.CreateFAdd(sum, splat(operand(contribution.value, constant_index(shape, k))));
     }
     return;
   }
@@ -141,7 +141,7 @@ void Emitter::add_accumulated(AccumulatorId id, const Contribution& contribution
   if (area.form == AccumulatorForm::lanes) {
     const EmittedValue slots = accumulator_slot(id);
     each(shape, [&](const Index& index) {
-      store(slots, index, b.CreateFAdd(load(slots, index), splat(element(contribution.value, index))));
+      store(slots, index, b.CreateFAdd(load(slots, index), splat(operand(contribution.value, index))));
     });
     return;
   }
@@ -151,7 +151,7 @@ void Emitter::add_accumulated(AccumulatorId id, const Contribution& contribution
   const EmittedValue slots = memory(program.accumulators[id].type, true, offset(arena, area.offset), schedule.modulus, true);
   llvm::Value* counted = valid();
   each(shape, [&](const Index& index) {
-    add_to_slots(address(slots, index), b.CreateSelect(counted, splat(element(node, index)), zero(true)));
+    add_to_slots(address(slots, index), b.CreateSelect(counted, splat(operand(node, index)), zero(true)));
   });
 }
 

@@ -98,7 +98,7 @@ llvm::Function* emit_init(ModuleContext& context) {
   }
   for (uint32_t k = 0; k < program.noises.size(); ++k) {
     const NodeId node = e.schedule.noises[NoiseId{k}].node;
-    if (node && program.phase[node] == Phase::init) e.fill_noise(NoiseId{k}, e.i64(0), e.i64(1));
+    if (node && program.phase[node] == Phase::init) e.fill_noise(NoiseId{k}, e.i64(0), e.i64(0));
   }
   e.chunks([&] {
     e.emit_order();

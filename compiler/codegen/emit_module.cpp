@@ -70,13 +70,17 @@ EmittedModule emit_module(const Program& program, const EmitOptions& options, ll
   share_uniform_layout(forward, whole);
   out.uniform_bytes = whole.uniform_bytes;
 
-  ModuleContext with_gradient{program, options, whole, *out.module};
-  ModuleContext alone{program, options, forward, *out.module};
+  // A function that is not wanted is emitted all the same, into a module that is thrown away: the workspace
+  // must do for both.
+  llvm::Module discarded("discarded", llvm_context);
+  ModuleContext with_gradient{program, options, whole, options.gradient_function ? *out.module : discarded};
+  ModuleContext alone{program, options, forward, options.objective_function ? *out.module : discarded};
   choose_lanes(with_gradient);
   choose_lanes(alone);
-  emit_entry(with_gradient, "alea_uniform", {emit_uniform_phase(with_gradient)});
-  if (options.objective_function) emit_entry(alone, "alea_forward", {emit_init(alone), emit_steps(alone), emit_final(alone)});
-  if (options.gradient_function && program.has_gradient) {
+  ModuleContext shared{program, options, whole, *out.module};
+  emit_entry(shared, "alea_uniform", {emit_uniform_phase(shared)});
+  emit_entry(alone, "alea_forward", {emit_init(alone), emit_steps(alone), emit_final(alone)});
+  if (program.has_gradient) {
     std::vector<llvm::Function*> phases = {emit_init(with_gradient), emit_steps(with_gradient), emit_final(with_gradient)};
     if (!program.advantages.empty()) phases.push_back(emit_credit(with_gradient));
     phases.push_back(emit_final_backward(with_gradient));
@@ -85,7 +89,8 @@ EmittedModule emit_module(const Program& program, const EmitOptions& options, ll
     phases.push_back(emit_finish(with_gradient));
     emit_entry(with_gradient, "alea_gradient", phases);
   }
-  out.workspace_bytes = std::max(forward.scratch + alone.scratch_bytes, whole.scratch + with_gradient.scratch_bytes);
+  const int64_t scratch = std::max(with_gradient.scratch_bytes, shared.scratch_bytes);
+  out.workspace_bytes = std::max(forward.scratch + alone.scratch_bytes, whole.scratch + scratch);
 
   std::string complaint;
   llvm::raw_string_ostream stream(complaint);

@@ -14,7 +14,7 @@ TEST_CASE("the pendulum's reference values") {
       program, kernel, noise, {std::begin(pendulum_params), std::end(pendulum_params)}, pendulum_inputs<double>()};
   double objective = 0, first = 0;
   for (uint64_t group = 0; group < 16; ++group) {
-    const GroupResult result = runner.run(group, 64);
+    const NativeResult result = runner.run(group, 64);
     for (double value : result.objective) objective += value / 1024;
     first += result.gradient[0] / 1024;
     CHECK(runner.run(group, 64, false).objective == result.objective);
@@ -26,7 +26,7 @@ TEST_CASE("the pendulum's reference values") {
 TEST_CASE("lanes at work do not change a bit") {
   const Program program = pendulum(40);
   const NoiseFunctions noise{pendulum_noise<double>, pendulum_noise<double>};
-  GroupResult expected;
+  NativeResult expected;
   for (const auto& [forward, backward] :
        std::initializer_list<std::pair<int, int>>{{32, 16}, {16, 16}, {64, 32}, {8, 8}, {32, 64}}) {
     JitOptions options;
@@ -35,7 +35,7 @@ TEST_CASE("lanes at work do not change a bit") {
     const CompiledKernel kernel(program, options);
     Runner<double> runner{
         program, kernel, noise, {std::begin(pendulum_params), std::end(pendulum_params)}, pendulum_inputs<double>()};
-    const GroupResult result = runner.run(3, 41);
+    const NativeResult result = runner.run(3, 41);
     if (expected.gradient.empty()) expected = result;
     CHECK(result.objective == expected.objective);
     CHECK(result.gradient == expected.gradient);

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "compiler/graph/build.h"
+#include "compiler/kernel/interpret.h"
 #include "runtime/jit.h"
 
 namespace alea::test {
@@ -66,6 +67,22 @@ class ProgramBuilder {
   NodeId mul(NodeId a, NodeId b) { return real(Op::mul, {a, b}); }
   NodeId mul(double a, NodeId b) { return mul(constant(a), b); }
   NodeId unary(Op op, NodeId a) { return real(op, {a}); }
+  // As the compiler makes it; the nodes that this takes belong to the phase at hand.
+  NodeId make(Op op, std::vector<NodeId> inputs, std::vector<int64_t> attributes = {}) {
+    return note_new([&] { return alea::make(program.graph, op, std::span<const NodeId>(inputs), std::move(attributes)); });
+  }
+  template <class Make>
+  NodeId note_new(Make make_node) {
+    const size_t before = program.graph.size();
+    const NodeId node = make_node();
+    for (size_t k = before; k < program.graph.size(); ++k) {
+      const NodeId made{static_cast<uint32_t>(k)};
+      const auto inputs = program.graph.inputs(made);
+      const bool constant = program.graph.is_constant(made);
+      note(made, constant ? Phase::uniform : phase, rate_of({inputs.begin(), inputs.end()}));
+    }
+    return node;
+  }
   uint8_t rate_of(const std::vector<NodeId>& inputs) const {
     uint8_t rate = rate_none;
     for (NodeId input : inputs) rate |= program.rate[input];
@@ -97,7 +114,7 @@ inline AlignedMemory aligned_memory(int64_t bytes) {
   return memory;
 }
 
-struct GroupResult {
+struct NativeResult {
   std::vector<double> objective, gradient;
 };
 
@@ -118,9 +135,9 @@ struct Runner {
     if (keys.empty())
       for (uint32_t k = 0; k < program.noises.size(); ++k) keys.push_back(0x1234 + k);
   }
-  GroupResult run(uint64_t group, int64_t count, bool gradient = true) {
+  NativeResult run(uint64_t group, int64_t count, bool gradient = true) {
     if (!arena) prepare();
-    GroupResult result;
+    NativeResult result;
     result.objective.assign(64, std::nan(""));
     int64_t size = 0;
     for (const ProgramParam& param : program.params) size += element_count(param.type.shape);
