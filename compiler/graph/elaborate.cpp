@@ -59,6 +59,13 @@ bool is_stopped(const typed::Model& model, typed::ExprId id) {
   return expr.kind == typed::ExprKind::call && expr.builtin == typed::Builtin::stop;
 }
 
+// Whether a name is that of a draw which gives a state its first value.
+bool is_first_value(const typed::Model& model, const Elaborator& elaborator, typed::ExprId id) {
+  while (model.exprs[id].kind == typed::ExprKind::call && model.exprs[id].inputs.size() == 1) id = model.exprs[id].inputs[0];
+  const typed::Expr& expr = model.exprs[id];
+  return expr.kind == typed::ExprKind::draw && elaborator.region_of_draw(typed::DrawId{expr.payload}) == Region::init;
+}
+
 void elaborate_model(const typed::Model& model, StochasticGraph& out, Diagnostics& diagnostics) {
   declare(model, out);
   Elaborator elaborator(model, out, diagnostics, false);
@@ -73,9 +80,7 @@ void elaborate_model(const typed::Model& model, StochasticGraph& out, Diagnostic
     out.states[StateId{i}].init = init;
   }
   for (const typed::NamedValue& named : model.nodes) {
-    const typed::Expr& expr = model.exprs[named.value];
-    const bool initial =
-        expr.kind == typed::ExprKind::draw && elaborator.region_of_draw(typed::DrawId{expr.payload}) == Region::init;
+    const bool initial = is_first_value(model, elaborator, named.value);
     const NodeId node = elaborator.evaluate(named.value, initial ? Region::init : now);
     out.names.push_back({named.name, node, named.span});
   }
