@@ -16,6 +16,7 @@ namespace alea {
 
 inline constexpr size_t max_expressions = 2'000'000;
 inline constexpr int max_inlining_depth = 200;
+inline constexpr int64_t max_horizon = 10'000'000;
 
 // Finds the text of an import: "std.nn" or a path relative to the importing file. Empty: not found.
 struct LoadedFile {
