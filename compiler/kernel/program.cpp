@@ -58,11 +58,13 @@ std::vector<NodeId> program_roots(const Program& program, bool with_names) {
     need(carry.final_value);
     need(carry.step_value);
   }
-  for (const Accumulator& accumulator : program.accumulators)
+  for (const Accumulator& accumulator : program.accumulators) {
+    need(accumulator.target);
     for (const Contribution& contribution : accumulator.contributions) {
       need(contribution.value);
       need(contribution.index);
     }
+  }
   return roots;
 }
 
