@@ -1,31 +1,28 @@
-// READ FIRST: the stages, in order, from parsed files to the gradient program. In: files that parsed. Out: everything that
-// the later stages, the printers and the command read; or diagnostics.
+// READ FIRST (with pipeline.cpp): the stages, in order. compile() is the whole compiler up to the gradient
+// program; native code is made from it by runtime/jit.
 #pragma once
 #include <optional>
-#include <string>
-#include <utility>
-#include <vector>
 
+#include "compiler/adjoint/gradient_program.h"
+#include "compiler/estimator/choose.h"
 #include "compiler/estimator/explain.h"
-#include "compiler/graph/elaborate.h"
+#include "compiler/options.h"
 #include "dsl/check.h"
 
 namespace alea {
 
-struct PipelineOptions {
-  CheckOptions check;
-  ChooseOptions choose;
-};
-
+// One model, compiled as far as the stages that do not depend on the machine go.
 struct Compiled {
-  StochasticGraph graph;
+  typed::Model typed;
+  StochasticGraph graph;  // after params were pushed into laws, before enumerated draws were expanded
   Chosen chosen;
   Explanation explanation;
-  Program program;         // with its gradient
-  Program initial_params;  // of horizon 0
+  Program program;         // forward and gradient
+  Program forward;         // forward phases only
+  Program initial_params;  // its names are the params with an initial value
 };
 
-// Nothing when something was reported as an error.
+// Nothing when the model is wrong; `diagnostics` then says why. Warnings may be there either way.
 std::optional<Compiled> compile(const SourceMap&, const ParsedFiles&, const PipelineOptions&, Diagnostics&);
 
 }  // namespace alea

@@ -38,6 +38,7 @@ struct GraphDraw {
   std::string baseline;      // none, loo, running, value; empty: the default
   NodeId baseline_value;
   Span estimator_span;
+  bool forked = false;       // the first batch axis holds outcomes of enumerated draws: element k reaches cost row k
 };
 
 struct GraphState {
@@ -54,6 +55,7 @@ struct GraphCost {
   NodeId value;    // not yet discounted; may be an array: the cost is the sum of its elements
   Phase region{};  // init (a graph's), step or final
   Span span;
+  bool forked = false;  // the first axis holds outcomes, already weighted by their probabilities
 };
 
 struct GraphTerminate {

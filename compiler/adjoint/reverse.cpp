@@ -1,0 +1,178 @@
+// In: seeds at nodes of the region. Out: through `leave`, the adjoint of every value outside that a param
+// reaches. What must hold: the adjoint of a node is summed over the axes that the node lacks. Where an
+// adjoint leaves a guarded part into a value with a weaker guard, it passes select(guard, adjoint, 0): in a
+// branch not taken 0 · ∞ would be NaN.
+#include "compiler/adjoint/reverse.h"
+
+#include <algorithm>
+#include <map>
+
+#include "compiler/adjoint/rules.h"
+#include "dsl/diagnostic.h"
+
+namespace alea {
+namespace {
+
+constexpr size_t max_literals = 8;
+
+struct Sweep {
+  Graph& graph;
+  const RegionRules& rules;
+  std::map<uint32_t, std::vector<Flowing>, std::greater<>> pending;  // by node, last first
+  std::map<uint32_t, std::vector<Literal>> guards;
+
+  bool passes(NodeId user, ClassSet classes) const { return rules.inside(user) && rules.varies(user, classes); }
+
+  // The literals of `user` that also hold for its k-th operand.
+  std::vector<Literal> inherited(NodeId user, int k) {
+    std::vector<Literal> result;
+    bool elementwise = kind(graph.op(user)) == OpKind::elementwise || graph.op(user) == Op::draw;
+    NodeId operand = graph.input(user, k);
+    bool same_shape = elementwise && graph.shape(operand) == graph.shape(user);
+    auto keep = [&](const Literal& literal) {
+      if (graph.shape(literal.first).empty() || (same_shape && graph.shape(literal.first) == graph.shape(operand)))
+        result.push_back(literal);
+    };
+    for (const Literal& literal : guards[user.index]) keep(literal);
+    if (graph.op(user) == Op::select && k > 0) keep({graph.input(user, 0), k == 1});
+    std::sort(result.begin(), result.end());
+    result.erase(std::unique(result.begin(), result.end()), result.end());
+    if (result.size() > max_literals) result.resize(max_literals);
+    return result;
+  }
+
+  // Which nodes the adjoint will pass, and under which guard each of them counts: the intersection over users.
+  void find_guards(const std::vector<RegionSeed>& seeds) {
+    std::map<uint32_t, ClassSet, std::greater<>> waiting;
+    auto meet = [&](NodeId node, std::vector<Literal> literals, ClassSet classes) {
+      auto [at, fresh] = waiting.try_emplace(node.index, classes);
+      at->second |= classes;
+      if (fresh) {
+        guards[node.index] = std::move(literals);
+        return;
+      }
+      std::vector<Literal>& old = guards[node.index];
+      std::vector<Literal> both;
+      std::set_intersection(old.begin(), old.end(), literals.begin(), literals.end(), std::back_inserter(both));
+      old = std::move(both);
+    };
+    for (const RegionSeed& seed : seeds) meet(seed.node, rules.guard, seed.flowing.classes);
+    while (!waiting.empty()) {
+      auto [index, classes] = *waiting.begin();
+      waiting.erase(waiting.begin());
+      NodeId node{index};
+      if (!passes(node, classes)) {
+        guards[index].clear();  // outside everything counts
+        continue;
+      }
+      for (int k = 0; k < int(graph.inputs(node).size()); ++k) {
+        NodeId operand = graph.input(node, k);
+        if (rules.varies(operand, classes) || graph.op(operand) == Op::draw) meet(operand, inherited(node, k), classes);
+      }
+    }
+  }
+
+  NodeId zero() { return graph.constant(0); }
+  NodeId guarded(const Literal& literal, NodeId value) {
+    auto choose = [&](NodeId x) {
+      return literal.second ? make(graph, Op::select, {literal.first, x, zero()})
+                            : make(graph, Op::select, {literal.first, zero(), x});
+    };
+    // Both operands of a product that is not formed here are selected.
+    if (graph.op(value) == Op::outer && graph.attributes(value)[0] == 0) {
+      return make(graph, Op::outer, {choose(graph.input(value, 0)), choose(graph.input(value, 1))}, {0});
+    }
+    return choose(value);
+  }
+
+  // Selects by the literals of `user` that do not hold for the operand.
+  NodeId guard_contribution(NodeId user, NodeId operand, NodeId value) {
+    const std::vector<Literal>& weaker = guards[operand.index];
+    for (const Literal& literal : guards[user.index]) {
+      if (std::binary_search(weaker.begin(), weaker.end(), literal)) continue;
+      const Shape& shape = graph.shape(literal.first);
+      if (shape.empty() || shape == graph.shape(value)) value = guarded(literal, value);
+    }
+    return value;
+  }
+
+  void add_to(NodeId node, Flowing flowing) {
+    std::vector<Flowing>& list = pending[node.index];
+    for (Flowing& other : list) {
+      if (other.classes != flowing.classes) continue;
+      other.adjoint = make(graph, Op::add, {other.adjoint, flowing.adjoint});
+      return;
+    }
+    list.push_back(flowing);
+  }
+
+  void merge(NodeId node, std::vector<Flowing>& list) {
+    for (size_t a = 0; a < list.size(); ++a) {
+      for (size_t b = a + 1; b < list.size();) {
+        if (!rules.mergeable(node, list[a].classes, list[b].classes)) {
+          ++b;
+          continue;
+        }
+        list[a].classes |= list[b].classes;
+        list[a].adjoint = make(graph, Op::add, {list[a].adjoint, list[b].adjoint});
+        list.erase(list.begin() + long(b));
+      }
+    }
+  }
+
+  void pull(NodeId node, const Flowing& flowing) {
+    int arity = int(graph.inputs(node).size());
+    bool elementwise = kind(graph.op(node)) == OpKind::elementwise;
+    bool node_has_samples = rules.rate(node) & rate_sample;
+    for (int k = 0; k < arity; ++k) {
+      NodeId operand = graph.input(node, k);
+      if (!rules.varies(operand, flowing.classes)) continue;
+      bool crosses = !rules.inside(operand);
+      bool loses_samples = node_has_samples && !(rules.rate(operand) & rate_sample);
+      // The adjoint of a gather from a value outside stays sparse: an indexed contribution.
+      if (graph.op(node) == Op::gather && k == 0 && crosses && loses_samples && graph.attributes(node)[0] == 0) {
+        NodeId value = guard_contribution(node, operand, flowing.adjoint);
+        rules.leave(operand, flowing.classes, value, graph.input(node, 1));
+        continue;
+      }
+      NodeId value = pull_back(graph, node, flowing.adjoint, k);
+      if (!value || graph.is_splat(value, 0)) continue;
+      value = guard_contribution(node, operand, value);
+      if (elementwise && graph.shape(operand).empty() && !graph.shape(value).empty()) value = make_sum_all(graph, value);
+      if (graph.shape(value) != graph.shape(operand)) {
+        if (!graph.shape(value).empty()) internal_error("an adjoint of another shape than its value");
+        value = make_broadcast(graph, value, graph.shape(operand), std::vector<int64_t>(graph.shape(operand).size(), -1));
+      }
+      if (loses_samples && (!crosses || !(rules.rate(value) & rate_sample))) value = rules.sum_samples(value);
+      if (crosses) rules.leave(operand, flowing.classes, value, {});
+      else add_to(operand, {flowing.classes, value});
+    }
+  }
+
+  void run(const std::vector<RegionSeed>& seeds) {
+    find_guards(seeds);
+    for (const RegionSeed& seed : seeds) {
+      if (!rules.varies(seed.node, seed.flowing.classes)) continue;
+      if (rules.inside(seed.node)) add_to(seed.node, seed.flowing);
+      else rules.leave(seed.node, seed.flowing.classes, seed.flowing.adjoint, {});
+    }
+    while (!pending.empty()) {
+      NodeId node{pending.begin()->first};
+      std::vector<Flowing> list = std::move(pending.begin()->second);
+      pending.erase(pending.begin());
+      merge(node, list);
+      for (const Flowing& flowing : list) {
+        if (passes(node, flowing.classes)) pull(node, flowing);
+      }
+    }
+  }
+};
+
+}  // namespace
+
+void reverse_region(Graph& graph, const RegionRules& rules, const std::vector<RegionSeed>& seeds) {
+  Sweep sweep{graph, rules, {}, {}};
+  sweep.run(seeds);
+}
+
+}  // namespace alea

@@ -1,0 +1,265 @@
+// In: a stochastic graph. Out: the plan. Every active target of every draw is in exactly one of reparam,
+// score, enumerate; targets of one class never disagree at a draw that both are active at.
+#include "compiler/estimator/choose.h"
+
+#include <algorithm>
+
+#include "compiler/estimator/explain.h"
+#include "compiler/estimator/push.h"
+
+namespace alea {
+
+std::string_view name(Estimator estimator) {
+  switch (estimator) {
+    case Estimator::none: return "none";
+    case Estimator::reparam: return "reparam";
+    case Estimator::score: return "score";
+    case Estimator::enumerate: return "enumerate";
+  }
+  internal_error("no such estimator");
+}
+
+Estimator Plan::in_class(DrawId id, const CostClass& cost_class) const {
+  const Choice& choice = choices[id];
+  Targets here = cost_class.targets & choice.active;
+  if (here & choice.enumerate) return Estimator::enumerate;
+  if (here & choice.score) return Estimator::score;
+  if (here & choice.reparam) return Estimator::reparam;
+  return Estimator::none;
+}
+
+// Which targets each node varies for: forward through deterministic and reparam nodes, round the states.
+void find_active(const StochasticGraph& model, Plan& plan) {
+  const Graph& graph = model.graph;
+  NodeTable<DrawId> draw_of(graph.size());
+  for (uint32_t k = 0; k < model.draws.size(); ++k) draw_of[model.draws[DrawId{k}].node] = DrawId{k};
+  plan.depends = NodeTable<Targets>(graph.size(), 0);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (uint32_t k = 0; k < graph.size(); ++k) {
+      NodeId id{k};
+      Op op = graph.op(id);
+      if (op == Op::state || op == Op::final_state) continue;
+      Targets varies = op == Op::param ? ~Targets{0} : 0;
+      if (op != Op::stop && op != Op::detach) {
+        for (NodeId input : graph.inputs(id)) varies |= plan.depends[input];
+      }
+      if (draw_of[id]) varies &= plan.choices[draw_of[id]].reparam | plan.choices[draw_of[id]].nothing;
+      plan.depends[id] = varies;
+    }
+    for (const GraphState& state : model.states) {
+      Targets later = (plan.depends[state.init] | plan.depends[state.next]) & later_targets;
+      for (NodeId leaf : {state.leaf, state.final_leaf}) {
+        if (!leaf || (plan.depends[leaf] | later | (later >> 1)) == plan.depends[leaf]) continue;
+        plan.depends[leaf] |= later | (later >> 1);
+        changed = true;
+      }
+    }
+  }
+  for (uint32_t k = 0; k < model.draws.size(); ++k) {
+    const GraphDraw& draw = model.draws[DrawId{k}];
+    Choice& choice = plan.choices[DrawId{k}];
+    Targets law = 0;
+    for (NodeId argument : draw.arguments) law |= plan.depends[argument];
+    Targets mapped = plan.depends[graph.input(draw.node, 0)];
+    choice.active = choice.reached & (((choice.score | choice.enumerate | choice.nothing) & law) | (choice.reparam & mapped));
+  }
+}
+
+namespace {
+
+enum class Cell : uint8_t { none, reparam, held };
+Cell cell(const Choice& choice, Targets target) {
+  if (!(choice.active & target)) return Cell::none;
+  return choice.reparam & target ? Cell::reparam : Cell::held;
+}
+
+// Costs that agree at every draw share a class; beyond the limit the pair that costs the fewest changes merges.
+std::vector<std::vector<size_t>> group_costs(const StochasticGraph& model, Plan& plan, const PathFacts& facts) {
+  size_t count = std::min<size_t>(model.costs.size(), max_costs);
+  size_t limit = model.is_mdp ? max_classes / 2 : max_classes;
+  auto conflicts = [&](const std::vector<size_t>& a, const std::vector<size_t>& b) {
+    int result = 0;
+    for (uint32_t k = 0; k < model.draws.size(); ++k) {
+      const Choice& choice = plan.choices[DrawId{k}];
+      for (bool later : {false, true}) {
+        bool reparam = false, held = false;
+        for (const std::vector<size_t>* group : {&a, &b}) {
+          for (size_t c : *group) {
+            Cell at = cell(choice, later ? later_target(c) : own_target(c));
+            reparam |= at == Cell::reparam, held |= at == Cell::held;
+          }
+        }
+        if (reparam && held) result += facts.score_allowed[DrawId{k}] ? 1 : 1'000'000;
+      }
+    }
+    return result;
+  };
+  std::vector<std::vector<size_t>> groups;
+  for (size_t c = 0; c < count; ++c) {
+    auto home = std::find_if(groups.begin(), groups.end(), [&](auto& group) { return conflicts(group, {c}) == 0; });
+    if (home == groups.end()) groups.push_back({c});
+    else home->push_back(c);
+  }
+  while (groups.size() > limit) {
+    size_t best_a = 0, best_b = 1;
+    int best = INT32_MAX;
+    for (size_t a = 0; a < groups.size(); ++a) {
+      for (size_t b = a + 1; b < groups.size(); ++b) {
+        int cost = conflicts(groups[a], groups[b]);
+        if (cost < best) best = cost, best_a = a, best_b = b;
+      }
+    }
+    if (best >= 1'000'000) break;  // a merger that no draw's score admits is not done
+    groups[best_a].insert(groups[best_a].end(), groups[best_b].begin(), groups[best_b].end());
+    groups.erase(groups.begin() + long(best_b));
+    // A draw reparam for one and held for the other is score for the merger.
+    for (Choice& choice : plan.choices) {
+      for (bool later : {false, true}) {
+        Targets all = 0;
+        bool held = false;
+        for (size_t c : groups[best_a]) {
+          Targets target = later ? later_target(c) : own_target(c);
+          all |= target;
+          held |= cell(choice, target) == Cell::held;
+        }
+        if (held && !(choice.enumerate & all)) {
+          choice.score |= choice.reparam & all;
+          choice.reparam &= ~all;
+        }
+      }
+    }
+    find_active(model, plan);
+  }
+  return groups;
+}
+
+void make_classes(const StochasticGraph& model, const SourceMap& sources, Plan& plan, const PathFacts& facts) {
+  std::string word = model.maximise ? "reward" : "cost";
+  std::vector<std::vector<size_t>> groups = group_costs(model, plan, facts);
+  for (size_t g = 0; g < groups.size(); ++g) {
+    Targets own = 0, later = 0;
+    bool all_final = true;
+    for (size_t c : groups[g]) {
+      own |= own_target(c), later |= later_target(c);
+      all_final &= model.costs[c].region == Phase::final;
+    }
+    std::string which = groups.size() == 1 ? word : word + " " + describe_costs(model, sources, groups[g]);
+    if (!model.is_mdp) {
+      plan.classes.push_back({own, false, which});
+      continue;
+    }
+    plan.classes.push_back({own, false, which + ", same step"});
+    plan.classes.push_back({later, true, groups.size() == 1 ? "later steps, final" : which + ", later steps"});
+  }
+  if (plan.classes.empty()) plan.classes.push_back({0, false, word});
+}
+
+void mark_bias(const StochasticGraph& model, const SourceMap& sources, const PathFacts& facts, Plan& plan,
+               Diagnostics& diagnostics) {
+  for (const GraphTerminate& terminate : model.terminates) {
+    if (!terminate.stopped) continue;
+    bool varies = facts.stopped[terminate.condition] != 0;
+    if (varies) plan.bias = "stop in `terminate`" + at_line(sources, terminate.span);
+  }
+  for (uint32_t k = 0; k < model.draws.size(); ++k) {
+    DrawId id{k};
+    const GraphDraw& draw = model.draws[id];
+    Choice& choice = plan.choices[id];
+    if (draw.estimator.empty()) continue;
+    Targets active = choice.active;
+    if (active & choice.reparam & facts.jump[draw.node]) choice.bias = "pathwise across a jump";
+    else if ((active & choice.reparam) && !facts.reparam_allowed[id]) choice.bias = "pathwise, but " + facts.reparam_refused[id];
+    if (active & choice.score & facts.stopped[draw.node]) choice.bias = "stop";
+    if ((active & choice.score) && !facts.score_allowed[id]) choice.bias = "score, but " + facts.score_refused[id];
+    if (!choice.bias.empty()) {
+      diagnostics.report(DiagnosticKind::biased_estimator, draw.estimator_span, {draw.estimator, draw.name, choice.bias});
+    }
+  }
+}
+
+// Requests that have no meaning are errors; the name itself is checked here too.
+void check_requests(StochasticGraph& model, const ChooseOptions& options, Diagnostics& diagnostics) {
+  for (const auto& [node, estimator] : options.estimators) {
+    bool found = false;
+    std::vector<std::string> names;
+    for (GraphDraw& draw : model.draws) {
+      if (draw.name == node) draw.estimator = estimator == "auto" ? "" : estimator, draw.estimator_span = draw.span, found = true;
+      names.push_back(draw.name);
+    }
+    if (!found) {
+      std::string near = nearest(node, names);
+      diagnostics.report(DiagnosticKind::unknown_draw, {}, {node}, near.empty() ? "" : "did you mean `" + near + "`?");
+    }
+  }
+  static const std::vector<std::string> known = {"reparam", "implicit", "score", "enumerate"};
+  for (const GraphDraw& draw : model.draws) {
+    const std::string& asked = draw.estimator;
+    if (asked.empty()) continue;
+    Span span = draw.estimator_span;
+    if (std::find(known.begin(), known.end(), asked) == known.end()) {
+      std::string near = nearest(asked, known);
+      diagnostics.report(DiagnosticKind::unknown_estimator, span, {asked},
+                         near.empty() ? "one of `reparam`, `implicit`, `score`, `enumerate`" : "did you mean `" + near + "`?");
+    } else if ((asked == "reparam" || asked == "implicit") && draw.discrete) {
+      diagnostics.report(DiagnosticKind::estimator_without_meaning, span, {asked, draw.name, "its values are discrete"},
+                         "use `score` or `enumerate`");
+    } else if (asked == "score" && !draw.log_density) {
+      diagnostics.report(DiagnosticKind::estimator_without_meaning, span,
+                         {asked, draw.name, "`" + draw.distribution + "` has no log density"},
+                         "give the distribution a `logpdf`");
+    } else if (asked == "enumerate" && (!draw.categories || !draw.log_density)) {
+      diagnostics.report(DiagnosticKind::estimator_without_meaning, span,
+                         {asked, draw.name, "its support is not finite and known"});
+    } else if (asked == "enumerate" && model.is_mdp) {
+      diagnostics.report(DiagnosticKind::estimator_without_meaning, span, {asked, draw.name, "it is drawn inside a time loop"},
+                         "use `score`");
+    }
+  }
+}
+
+// A param that reaches a jump with no score or enumerated draw in between. Reports when asked to.
+bool jumps_directly(const StochasticGraph& model, const SourceMap& sources, const PathFacts& facts, Diagnostics* diagnostics) {
+  bool bad = false;
+  for (uint32_t k = 0; k < model.graph.size(); ++k) {
+    NodeId id{k};
+    if (model.graph.op(id) != Op::param || !facts.jump[id]) continue;
+    // One error per param: the jump that it reaches with no score or enumerated node in between.
+    bad = true;
+    if (!diagnostics) break;
+    const GraphParam& param = model.params[ParamId{model.graph[id].payload}];
+    Path path = explain_path(model, facts, id, facts.jump[id], true);
+    Span span = path.jump ? model.graph.span(path.jump) : param.span;
+    diagnostics->report(DiagnosticKind::no_estimator, span ? span : param.span, {param.name, describe(model, sources, path)},
+                        mends(model, path));
+  }
+  return bad;
+}
+
+}  // namespace
+
+std::optional<Chosen> choose_estimators(StochasticGraph& model, const ChooseOptions& options, const SourceMap& sources,
+                                        Diagnostics& diagnostics) {
+  check_requests(model, options, diagnostics);
+  if (diagnostics.has_errors()) return std::nullopt;
+  PathOptions path_options;
+  path_options.enumeration_budget = options.enumeration_budget;
+  Chosen chosen;
+  for (int turn = 0; turn < 8; ++turn) {
+    chosen.facts = find_paths(model, path_options);
+    chosen.plan = {};
+    chosen.plan.choices = chosen.facts.choices;
+    chosen.plan.reaches = chosen.facts.reach;
+    find_active(model, chosen.plan);
+    if (!jumps_directly(model, sources, chosen.facts, nullptr)) break;
+    if (!push_params_into_laws(model, chosen.facts)) {
+      jumps_directly(model, sources, chosen.facts, &diagnostics);
+      return std::nullopt;
+    }
+  }
+  make_classes(model, sources, chosen.plan, chosen.facts);
+  mark_bias(model, sources, chosen.facts, chosen.plan, diagnostics);
+  return chosen;
+}
+
+}  // namespace alea

@@ -1,0 +1,40 @@
+// The choice, in words: a row per draw and class of costs, with the path that decided it.
+#pragma once
+#include "compiler/estimator/choose.h"
+
+namespace alea {
+
+struct ExplainedRow {
+  std::string gradient_of;  // "reward, same step"
+  std::string estimator;    // reparam, score (loo), enumerate, none
+  bool unbiased = true;
+  std::string because;
+};
+struct ExplainedNode {
+  std::string name, distribution, law;
+  Span span;
+  std::string estimator;  // reparam, implicit, score, enumerate, split, none
+  bool unbiased = true;
+  std::string bias;
+  std::vector<ExplainedRow> rows;
+};
+struct Explanation {
+  std::string objective;  // "maximise E[ Σ_t 0.99^t reward + 0.99^T final ]"
+  std::string bias;       // of the model: `terminate stop(…)`
+  std::vector<ExplainedNode> nodes;
+  std::vector<std::string> notes;  // steep ends, params that reach nothing, solves assumed regular
+};
+
+Explanation explain(const StochasticGraph&, const Chosen&, const SourceMap&);
+// Why an estimator was not chosen for a draw; empty when there is no such draw.
+std::string why_not(const StochasticGraph&, const Chosen&, const SourceMap&, const std::string& estimator,
+                    const std::string& draw);
+
+// x → (x > 2) at 9:8 → cost: a jump
+std::string describe(const StochasticGraph&, const SourceMap&, const Path&);
+std::string describe_costs(const StochasticGraph&, const SourceMap&, const std::vector<size_t>& costs);
+// What the user could write instead, for a param that reaches a jump.
+std::string mends(const StochasticGraph&, const Path&);
+std::string at_line(const SourceMap&, Span);  // " at line 3", or empty
+
+}  // namespace alea

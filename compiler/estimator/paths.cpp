@@ -1,0 +1,360 @@
+// In: a stochastic graph. Out: for each node the targets it reaches, those it reaches across a jump, those
+// it reaches through `stop`; for each draw the estimator of each target. Decisions are sticky: a target
+// that once left `reparam` never returns, so the loop over states ends.
+#include "compiler/estimator/paths.h"
+
+#include <algorithm>
+
+#include "compiler/graph/build.h"
+
+namespace alea {
+namespace {
+
+bool is_comparison(Op op) { return op == Op::less || op == Op::less_equal || op == Op::equal || op == Op::not_equal; }
+
+// The targets of an earlier step as the same costs are seen from there: all of them later ones.
+Targets as_later(Targets targets) { return ((targets & own_targets) << 1) | (targets & later_targets); }
+
+// Bits that flow from results to operands. `held` draws stop it; who holds what is the caller's business.
+struct Flow {
+  const StochasticGraph& model;
+  const NodeTable<Interval>& bounds;
+  const NodeTable<uint8_t>& random;
+  const NodeTable<std::vector<NodeId>>& users;
+  Graph scratch;  // substitutions are tried here
+  NodeTable<Targets> reach, jump, stopped;
+  std::unordered_map<uint64_t, bool> agreements;
+
+  void clear() {
+    size_t size = model.graph.size();
+    reach = NodeTable<Targets>(size, 0);
+    jump = reach;
+    stopped = reach;
+  }
+
+  bool agree(NodeId comparison, NodeId select) {
+    uint64_t key = (uint64_t{comparison.index} << 32) | select.index;
+    auto found = agreements.find(key);
+    if (found != agreements.end()) return found->second;
+    return agreements[key] = branches_agree(scratch, comparison, select);
+  }
+
+  void give(NodeId operand, Targets reached, Targets jumped, Targets stopped_bits) {
+    reach[operand] |= reached;
+    jump[operand] |= jumped;
+    stopped[operand] |= stopped_bits;
+  }
+
+  // A comparison is smooth in nothing, but where all it decides is a choice between branches that agree on
+  // the boundary, it is a kink. Follows the boolean through and, or, not to each use.
+  void pull_comparison(NodeId id) {
+    const Graph& graph = model.graph;
+    Targets reached = reach[id], jumped = jump[id];
+    std::vector<NodeId> stack{id};
+    Targets direct_reach = 0, direct_jump = 0;
+    std::vector<NodeId> visited;
+    while (!stack.empty()) {
+      NodeId at = stack.back();
+      stack.pop_back();
+      if (std::find(visited.begin(), visited.end(), at) != visited.end()) continue;
+      visited.push_back(at);
+      direct_reach |= seeds_reach[at], direct_jump |= seeds_jump[at];
+      for (NodeId user : users[at]) {
+        Op op = graph.op(user);
+        if (op == Op::logical_and || op == Op::logical_or || op == Op::logical_not) {
+          stack.push_back(user);
+        } else if (op == Op::select && graph.input(user, 0) == at && graph.input(user, 1) != at && graph.input(user, 2) != at &&
+                   graph.type(user).scalar != Scalar::boolean) {
+          direct_reach |= reach[user];
+          direct_jump |= agree(id, user) ? jump[user] : reach[user];
+        } else if (op != Op::stop && op != Op::detach) {
+          direct_reach |= reach[user];
+          direct_jump |= reach[user];
+        }
+      }
+    }
+    reached = direct_reach, jumped = direct_jump;
+    for (NodeId operand : graph.inputs(id)) give(operand, reached, jumped, stopped[id]);
+  }
+
+  NodeTable<Targets> seeds_reach, seeds_jump;  // what states, costs and terminate give to a node directly
+
+  // From a node (not a draw) to its operands.
+  void pull(NodeId id) {
+    const Graph& graph = model.graph;
+    Targets reached = reach[id], jumped = jump[id], stopped_bits = stopped[id];
+    if (!(reached | stopped_bits)) return;
+    Op op = graph.op(id);
+    if (op == Op::stop) {
+      stopped[graph.input(id, 0)] |= reached | stopped_bits;
+      return;
+    }
+    if (is_comparison(op) && graph.type(graph.input(id, 0)).scalar != Scalar::boolean) {
+      if (edge(model, bounds, random, id, 0) != Edge::none) pull_comparison(id);
+      return;
+    }
+    std::span<const NodeId> inputs = graph.inputs(id);
+    if (op == Op::wrap && edge(model, bounds, random, id, 0) == Edge::jump) {
+      // What crosses the cut smoothly is up to each user.
+      Targets jumps = seeds_reach[id];
+      for (NodeId user : users[id]) jumps |= wrap_edge(graph, user) == Edge::jump ? reach[user] : jump[user];
+      give(inputs[0], reached, jumps & reached, stopped_bits);
+      return;
+    }
+    for (size_t k = 0; k < inputs.size(); ++k) {
+      switch (edge(model, bounds, random, id, int(k))) {
+        case Edge::none: break;
+        case Edge::smooth:
+        case Edge::kink:
+        case Edge::steep: give(inputs[k], reached, jumped, stopped_bits); break;
+        case Edge::jump: give(inputs[k], reached, reached, stopped_bits); break;
+      }
+    }
+  }
+
+  void seed(NodeId id, Targets reached, Targets jumped) {
+    reach[id] |= reached, jump[id] |= jumped;
+    seeds_reach[id] |= reached, seeds_jump[id] |= jumped;
+  }
+  void clear_seeds() {
+    seeds_reach = NodeTable<Targets>(model.graph.size(), 0);
+    seeds_jump = seeds_reach;
+  }
+};
+
+struct Analysis {
+  StochasticGraph& model;
+  const PathOptions& options;
+  NodeTable<Interval> bounds;
+  NodeTable<uint8_t> random, parametric;
+  NodeTable<std::vector<NodeId>> users;
+  NodeTable<DrawId> draw_of;
+  PathFacts facts;
+
+  Targets all_later() const {
+    Targets t = 0;
+    for (size_t c = 0; c < model.costs.size(); ++c) t |= later_target(std::min<size_t>(c, max_costs - 1));
+    return t;
+  }
+
+  // Whether every path from `root` down to the parametric ones of `arguments` is free of jumps; other draws
+  // on the way are looked through.
+  NodeId find_jump_between(Flow& flow, NodeId root, const std::vector<NodeId>& arguments, NodeId ignored) {
+    flow.clear();
+    flow.clear_seeds();
+    flow.seed(root, 1, 0);
+    for (uint32_t k = root.index + 1; k-- > 0;) {
+      NodeId id{k};
+      if (!flow.reach[id]) continue;
+      if (std::find(arguments.begin(), arguments.end(), id) != arguments.end()) {
+        if (flow.jump[id] && parametric[id]) return id;
+        if (id != root) continue;
+      }
+      if (id == ignored || !parametric[id]) continue;
+      if (model.graph.op(id) == Op::draw) flow.give(model.graph.input(id, 0), flow.reach[id], flow.jump[id], 0);
+      else flow.pull(id);
+    }
+    return {};
+  }
+
+  void judge_laws(Flow& flow) {
+    for (uint32_t k = 0; k < model.draws.size(); ++k) {
+      DrawId id{k};
+      const GraphDraw& draw = model.draws[id];
+      std::string why;
+      if (draw.discrete) why = "its values are discrete";
+      else if (find_jump_between(flow, model.graph.input(draw.node, 0), draw.arguments, {}))
+        why = "its sampling map has a jump in an argument";
+      facts.reparam_refused.add(why);
+      facts.reparam_allowed.add(why.empty());
+      why.clear();
+      auto moves = [&](NodeId end) { return end && parametric[end]; };
+      if (!draw.log_density) why = "the distribution `" + draw.distribution + "` has no `logpdf`";
+      else if (draw.support == SupportKind::undeclared)
+        why = "the distribution `" + draw.distribution + "` declares no `support`";
+      else if (moves(draw.support_low) || moves(draw.support_high)) why = "its support moves with a param";
+      else if (find_jump_between(flow, draw.log_density, draw.arguments, draw.node))
+        why = "its log density has a jump in an argument";
+      facts.score_refused.add(why);
+      facts.score_allowed.add(why.empty());
+    }
+  }
+
+  // Draws that may be enumerated, within the budget of jointly evaluated outcomes, first come first.
+  std::vector<bool> choose_enumerable(const std::vector<bool>& worth) {
+    std::vector<bool> result(model.draws.size(), false);
+    int64_t outcomes = 1;
+    auto count = [&](const GraphDraw& draw) {
+      int64_t all = 1;
+      for (int64_t k = 0; k < element_count(draw.batch) && all <= 100'000; ++k) all *= draw.categories;
+      return all;
+    };
+    for (int pass = 0; pass < 2; ++pass) {
+      for (uint32_t k = 0; k < model.draws.size(); ++k) {
+        const GraphDraw& draw = model.draws[DrawId{k}];
+        bool asked = draw.estimator == "enumerate";
+        if (asked != (pass == 0) || result[k]) continue;
+        if (!draw.categories || !draw.log_density || model.is_mdp || draw.region != Phase::init) continue;
+        if (!asked && (!options.enumerate || !worth[k] || !draw.estimator.empty())) continue;
+        if (outcomes * count(draw) > (asked ? 4096 : options.enumeration_budget)) continue;
+        outcomes *= count(draw);
+        result[k] = true;
+      }
+    }
+    return result;
+  }
+
+  // The choice at one draw, from what reaches it now; then what flows on.
+  void decide(Flow& flow, DrawId id, bool enumerable) {
+    const GraphDraw& draw = model.draws[id];
+    Choice& choice = facts.choices[id];
+    Targets reached = flow.reach[draw.node], jumped = flow.jump[draw.node], stopped = flow.stopped[draw.node];
+    choice.reached |= reached;
+    Targets reparam = 0, score = 0, enumerate = 0;
+    bool by_hand = !draw.estimator.empty();
+    if (by_hand && (draw.estimator == "reparam" || draw.estimator == "implicit")) {
+      reparam = reached;  // across a jump: biased, and said so
+    } else if (by_hand && draw.estimator == "score") {
+      score = draw.log_density ? reached : 0;
+    } else if (enumerable) {
+      enumerate = reached;
+    } else {
+      reparam = facts.reparam_allowed[id] ? reached & ~jumped & ~demoted[id] : 0;
+      score = facts.score_allowed[id] ? reached & ~reparam & ~stopped : 0;
+    }
+    choice.by_hand = by_hand;
+    demoted[id] |= reached & ~reparam;
+    choice.reparam = reparam, choice.score = score, choice.enumerate = enumerate;
+    choice.nothing = reached & ~reparam & ~score & ~enumerate;
+    flow.give(model.graph.input(draw.node, 0), reparam | choice.nothing, choice.nothing, stopped);
+  }
+  Table<DrawId, Targets> demoted;
+
+  PathFacts run() {
+    const Graph& graph = model.graph;
+    Flow flow{model, bounds, random, users, graph, {}, {}, {}, {}, {}, {}};
+    judge_laws(flow);
+    std::vector<bool> worth;
+    for (const GraphDraw& draw : model.draws)
+      worth.push_back(std::any_of(draw.arguments.begin(), draw.arguments.end(), [&](NodeId a) { return parametric[a]; }));
+    std::vector<bool> enumerable = choose_enumerable(worth);
+    facts.choices.resize(model.draws.size());
+    demoted.resize(model.draws.size(), 0);
+    struct Carried {
+      Targets reach = 0, jump = 0, stopped = 0;
+      bool operator==(const Carried&) const = default;
+    };
+    Table<StateId, Carried> carried(model.states.size());
+    Table<DrawId, Targets> scored(model.draws.size(), 0);
+    for (bool changed = true; changed;) {
+      changed = false;
+      flow.clear();
+      flow.clear_seeds();
+      for (size_t c = 0; c < model.costs.size(); ++c) {
+        const GraphCost& cost = model.costs[c];
+        size_t bit = std::min<size_t>(c, max_costs - 1);
+        flow.seed(cost.value, cost.region == Phase::final ? later_target(bit) : own_target(bit), 0);
+      }
+      for (const GraphTerminate& terminate : model.terminates) {
+        if (terminate.stopped) flow.stopped[terminate.condition] |= all_later();
+        else flow.seed(terminate.condition, all_later(), all_later());
+      }
+      for (uint32_t k = 0; k < model.states.size(); ++k) {
+        const GraphState& state = model.states[StateId{k}];
+        for (NodeId node : {state.init, state.next}) {
+          flow.seed(node, carried[StateId{k}].reach, carried[StateId{k}].jump);
+          flow.stopped[node] |= carried[StateId{k}].stopped;
+        }
+      }
+      for (uint32_t k = 0; k < model.draws.size(); ++k) {
+        const GraphDraw& draw = model.draws[DrawId{k}];
+        if (draw.log_density && scored[DrawId{k}]) flow.seed(draw.log_density, scored[DrawId{k}], 0);
+      }
+      for (uint32_t k = uint32_t(graph.size()); k-- > 0;) {
+        NodeId id{k};
+        if (draw_of[id]) decide(flow, draw_of[id], enumerable[draw_of[id].index]);
+        else flow.pull(id);
+      }
+      for (uint32_t k = 0; k < model.states.size(); ++k) {
+        const GraphState& state = model.states[StateId{k}];
+        Carried now{as_later(flow.reach[state.leaf]), as_later(flow.jump[state.leaf]), as_later(flow.stopped[state.leaf])};
+        if (state.final_leaf) {
+          now.reach |= flow.reach[state.final_leaf];
+          now.jump |= flow.jump[state.final_leaf];
+          now.stopped |= flow.stopped[state.final_leaf];
+        }
+        changed |= !(now == carried[StateId{k}]);
+        carried[StateId{k}] = now;
+      }
+      for (uint32_t k = 0; k < model.draws.size(); ++k) {
+        const Choice& choice = facts.choices[DrawId{k}];
+        Targets now = choice.score | choice.enumerate;
+        changed |= now != scored[DrawId{k}];
+        scored[DrawId{k}] = now;
+      }
+    }
+    facts.reach = flow.reach, facts.jump = flow.jump, facts.stopped = flow.stopped;
+    return std::move(facts);
+  }
+};
+
+}  // namespace
+
+NodeTable<std::vector<NodeId>> find_users(const Graph& graph) {
+  NodeTable<std::vector<NodeId>> users(graph.size());
+  for (uint32_t k = 0; k < graph.size(); ++k) {
+    for (NodeId input : graph.inputs(NodeId{k})) {
+      if (users[input].empty() || users[input].back() != NodeId{k}) users[input].push_back(NodeId{k});
+    }
+  }
+  return users;
+}
+
+namespace {
+// Nodes under which, through operands and states, a node satisfying `is_source` lies.
+template <class Source>
+NodeTable<uint8_t> find_dependent(const StochasticGraph& model, Source is_source) {
+  const Graph& graph = model.graph;
+  NodeTable<uint8_t> result(graph.size(), 0);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (uint32_t k = 0; k < graph.size(); ++k) {
+      NodeId id{k};
+      if (result[id]) continue;
+      bool now = is_source(graph.op(id));
+      for (NodeId input : graph.inputs(id)) now |= result[input] != 0;
+      result[id] = now;
+    }
+    for (const GraphState& state : model.states) {
+      bool now = result[state.init] || result[state.next];
+      for (NodeId leaf : {state.leaf, state.final_leaf}) {
+        if (leaf && now && !result[leaf]) result[leaf] = 1, changed = true;
+      }
+    }
+  }
+  return result;
+}
+}  // namespace
+
+NodeTable<uint8_t> find_random(const StochasticGraph& model) {
+  return find_dependent(model, [](Op op) { return kind(op) == OpKind::random; });
+}
+NodeTable<uint8_t> find_parametric(const StochasticGraph& model) {
+  return find_dependent(model, [](Op op) { return op == Op::param; });
+}
+
+PathFacts find_paths(StochasticGraph& model, const PathOptions& options) {
+  Analysis analysis{model,
+                    options,
+                    bound_values(model),
+                    find_random(model),
+                    find_parametric(model),
+                    find_users(model.graph),
+                    NodeTable<DrawId>(model.graph.size()),
+                    {},
+                    {}};
+  for (uint32_t k = 0; k < model.draws.size(); ++k) analysis.draw_of[model.draws[DrawId{k}].node] = DrawId{k};
+  return analysis.run();
+}
+
+}  // namespace alea

@@ -1,0 +1,23 @@
+// Every switch of the compiler, its flag and its meaning.
+#pragma once
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compiler/estimator/choose.h"
+#include "dsl/check.h"
+
+namespace alea {
+
+struct PipelineOptions {
+  CheckOptions check;             // --model, --policy, --set
+  ChooseOptions choose;           // --estimator
+  bool drop_score_paths = false;  // a deliberate mistake, for the tests that show it is one
+  // --dump-dir: called after each stage with its number, its name and its text.
+  std::function<void(int, const std::string&, const std::string&)> dump;
+  // --time: called after each stage with its name and seconds.
+  std::function<void(const std::string&, double)> time;
+};
+
+}  // namespace alea

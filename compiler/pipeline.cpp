@@ -1,0 +1,49 @@
+// In: parsed files and options. Out: everything known about one model. One arrow, no way back: each stage is
+// a function from one immutable value to another.
+#include "compiler/pipeline.h"
+
+#include "compiler/estimator/expand_enumeration.h"
+#include "compiler/graph/elaborate.h"
+#include "compiler/stage.h"
+
+namespace alea {
+
+std::optional<Compiled> compile(const SourceMap& sources, const ParsedFiles& files, const PipelineOptions& options,
+                                Diagnostics& diagnostics) {
+  Stages stages(options);
+  Compiled compiled;
+
+  // Names, types and shapes; functions, modules and distributions are specialised and inlined.
+  auto typed = stages.run("check", [&] { return check_model(sources, files, options.check, diagnostics); });
+  if (!typed || diagnostics.has_errors()) return std::nullopt;
+  compiled.typed = std::move(*typed);
+  stages.dump("typed", [&] { return print(compiled.typed); });
+  // From here on every expression has a type and a known shape.
+
+  auto elaborated = stages.run("elaborate", [&] { return elaborate(compiled.typed, diagnostics); });
+  if (!elaborated || diagnostics.has_errors()) return std::nullopt;
+  compiled.graph = std::move(elaborated->graph);
+  compiled.initial_params = std::move(elaborated->initial_params);
+  stages.dump("graph", [&] { return print(compiled.graph, &sources); });
+  // From here on time is regions and carried states; nothing is unrolled, comprehensions are arrays.
+
+  auto chosen = stages.run("choose", [&] { return choose_estimators(compiled.graph, options.choose, sources, diagnostics); });
+  if (!chosen) return std::nullopt;
+  compiled.chosen = std::move(*chosen);
+  compiled.explanation = explain(compiled.graph, compiled.chosen, sources);
+  // From here on every draw has an estimator for every class of costs that it reaches.
+
+  Expanded expanded = stages.run("expand", [&] { return expand_enumeration(compiled.graph, compiled.chosen.plan); });
+  // From here on no draw is enumerated: its outcomes are an array axis, weighted by their probabilities.
+
+  GradientOptions gradient_options{true, options.drop_score_paths};
+  compiled.program =
+      stages.run("adjoint", [&] { return build_gradient_program(expanded.graph, expanded.plan, gradient_options); });
+  gradient_options.gradient = false;
+  compiled.forward = build_gradient_program(compiled.graph, compiled.chosen.plan, gradient_options);
+  stages.dump("estimator", [&] { return print(compiled.program, &sources); });
+  // From here on nothing is random: noise is an input with a key.
+  return compiled;
+}
+
+}  // namespace alea
