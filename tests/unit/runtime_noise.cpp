@@ -131,7 +131,7 @@ TEST_CASE("uniform and normal draws have their laws") {
       const std::vector<double> uniform = collected(noise.uniform), normal = collected(noise.normal);
       CHECK(distance(uniform, [](double x) { return x; }) < critical(uniform.size()));
       CHECK(distance(normal, normal_cdf) < critical(normal.size()));
-      for (const double u : uniform) REQUIRE((u > 0 && u < 1));
+      CHECK(std::ranges::all_of(uniform, [](double u) { return u > 0 && u < 1; }));
       double fourth = 0, product = 0;
       for (size_t i = 0; i < normal.size(); ++i) {
         fourth += std::pow(normal[i], 4);
@@ -213,7 +213,7 @@ TEST_CASE("von Mises draws have their law") {
             const auto i = static_cast<size_t>(place);
             return (cumulative[i] + (place - static_cast<double>(i)) * (cumulative[i + 1] - cumulative[i])) / cumulative[steps];
           }) < critical(draws.size()));
-    for (const double x : draws) REQUIRE((x >= -M_PI && x < M_PI));
+    CHECK(std::ranges::all_of(draws, [](double x) { return x >= -M_PI && x < M_PI; }));
   }
 }
 
