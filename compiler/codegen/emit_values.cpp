@@ -342,7 +342,10 @@ EmittedValue Emitter::load_elsewhere(NodeId node) {
     case Home::phase:
     case Home::leaf: break;
   }
-  internal_error("node %" + std::to_string(node.index) + " is read where it was not computed", print(program));
+  internal_error(std::string(text(op)) + " " + to_string(node_type) + " of phase " +
+                     std::to_string(static_cast<int>(program.phase[node])) + " is read in phase " +
+                     std::to_string(static_cast<int>(phase)) + ", where it is not at hand",
+                 print(program));
 }
 
 llvm::Value* Emitter::element(NodeId node, const Index& index) {

@@ -161,6 +161,7 @@ class Scheduler {
       if (is_free_leaf(graph_.op(node))) {
         out_.home[node] = Home::leaf;
       } else {
+        if (graph_.op(node) == Op::final_state) out_.home[node] = Home::state;
         out_.order[index_of(program_.phase[node])].push_back(node);
       }
     }

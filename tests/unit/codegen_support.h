@@ -12,7 +12,8 @@
 
 namespace alea::test {
 
-// Adds nodes to a program phase by phase; the rate of a node is the union of its operands'.
+// Adds nodes to a program phase by phase. An operation is placed where its operands are, in the earliest phase
+// that can read them, since equal nodes are one; its rate is the union of theirs.
 class ProgramBuilder {
  public:
   Program program;
@@ -54,7 +55,7 @@ class ProgramBuilder {
   // An operation as it is written, without simplification.
   NodeId raw(Op op, const Type& type, std::vector<NodeId> inputs, std::vector<int64_t> attributes = {}) {
     const uint32_t payload = attributes.empty() ? UINT32_MAX : program.graph.add_attributes(std::move(attributes)).index;
-    return note(program.graph.add(op, type, std::span<const NodeId>(inputs), payload), phase, rate_of(inputs));
+    return note(program.graph.add(op, type, std::span<const NodeId>(inputs), payload), phase_of(inputs), rate_of(inputs));
   }
   NodeId real(Op op, std::vector<NodeId> inputs) {
     Type type;
@@ -78,10 +79,18 @@ class ProgramBuilder {
     for (size_t k = before; k < program.graph.size(); ++k) {
       const NodeId made{static_cast<uint32_t>(k)};
       const auto inputs = program.graph.inputs(made);
-      const bool constant = program.graph.is_constant(made);
-      note(made, constant ? Phase::uniform : phase, rate_of({inputs.begin(), inputs.end()}));
+      note(made, phase_of({inputs.begin(), inputs.end()}), rate_of({inputs.begin(), inputs.end()}));
     }
     return node;
+  }
+  Phase phase_of(const std::vector<NodeId>& inputs) const {
+    Phase latest = Phase::uniform;
+    bool reads_step = false;
+    for (NodeId input : inputs) {
+      latest = std::max(latest, program.phase[input]);
+      reads_step = reads_step || program.phase[input] == Phase::step;
+    }
+    return latest == Phase::final && reads_step ? phase : latest;
   }
   uint8_t rate_of(const std::vector<NodeId>& inputs) const {
     uint8_t rate = rate_none;
