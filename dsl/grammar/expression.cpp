@@ -15,6 +15,7 @@ bool is_atom(TokenKind kind) {
          kind == string;
 }
 bool is_scalar_type(TokenKind kind) { return kind == kw_real || kind == kw_int || kind == kw_bool; }
+bool is_conversion(Iterator at) { return at->kind == kw_int && at[1].kind == left_paren; }  // int(x)
 bool is_else_if(Iterator at) { return at->kind == kw_else && at[1].kind == kw_if; }
 bool is_named_argument(Iterator at) { return at->kind == name && at[1].kind == assign; }
 bool is_one_more(Iterator at) { return at->kind == comma && at[1].kind != right_paren; }
@@ -37,7 +38,7 @@ const auto list =
                                                                          (for_clause | *(token(comma) > expression)) >
                                                                          called("`,` or `]`")[token(right_bracket)]))];
 
-const auto primary = called("an expression")[atom | parentheses | list];
+const auto primary = called("an expression")[atom | parentheses | list | (AheadParser(is_conversion) >> leaf<kw_int>("`int`"))];
 
 const auto subscripts = node(
     NodeKind::index)[token(left_bracket) > subscript > *(token(comma) > subscript) > called("`,` or `]`")[token(right_bracket)]];
