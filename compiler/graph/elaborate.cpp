@@ -6,6 +6,7 @@
 #include "compiler/graph/build.h"
 #include "compiler/graph/costs.h"
 #include "compiler/graph/elaborator.h"
+#include "compiler/pass/remove_dead.h"
 
 namespace alea {
 
@@ -31,23 +32,6 @@ void declare(const typed::Model& model, StochasticGraph& out) {
   }
 }
 
-// Counts the steps taken: read by `time` in a final objective. Being a state, it keeps its value once the
-// episode has ended.
-StateId add_step_counter(StochasticGraph& out) {
-  const Type integer{Scalar::integer, 0, {}};
-  GraphState entry;
-  entry.name = "steps";
-  const auto is_taken = [&](const std::string& name) {
-    return std::ranges::any_of(out.states, [&](const GraphState& state) { return state.name == name; });
-  };
-  while (is_taken(entry.name)) entry.name += '_';
-  entry.type = integer;
-  entry.leaf = out.graph.add(Op::state, integer, {}, static_cast<uint32_t>(out.states.size()));
-  entry.init = out.graph.constant(integer, {0});
-  entry.next = make(out.graph, Op::add, {out.graph.add(Op::time, integer, {}), out.graph.constant(integer, {1})});
-  return out.states.add(std::move(entry));
-}
-
 // As the state: of its element type and, where a scalar stands for all elements, of its shape.
 NodeId as_type(Graph& graph, NodeId node, const Type& type) {
   node = make_convert(graph, node, type.scalar, type.categories);
@@ -69,9 +53,6 @@ bool is_first_value(const typed::Model& model, const Elaborator& elaborator, typ
 void elaborate_model(const typed::Model& model, StochasticGraph& out, Diagnostics& diagnostics) {
   declare(model, out);
   Elaborator elaborator(model, out, diagnostics, false);
-  const bool final_exists =
-      std::ranges::any_of(model.objectives, [](const typed::Objective& objective) { return objective.final; });
-  if (!model.terminates.empty() && final_exists) elaborator.steps = add_step_counter(out);
 
   const Region now = model.is_mdp ? Region::step : Region::init;
   for (uint32_t i = 0; i < model.states.size(); ++i) {
@@ -133,6 +114,7 @@ std::optional<Elaborated> elaborate(const typed::Model& model, Diagnostics& diag
     result.initial_params = initial_params(model, diagnostics);
   } catch (const Unelaborated&) {}
   if (diagnostics.error_count() > errors) return std::nullopt;
+  result.graph = remove_dead(result.graph);
   verify_graph(result.graph);
   verify_program(result.initial_params);
   return result;

@@ -247,13 +247,30 @@ Value Elaborator::build_time() {
     case Region::init: return frames_.constant(integer, 0);
     case Region::step: return {out_.graph.add(Op::time, integer, {})};
     case Region::final: {
-      if (!steps) return frames_.constant(integer, static_cast<double>(model_.horizon));
+      if (model_.terminates.empty()) return frames_.constant(integer, static_cast<double>(model_.horizon));
+      const StateId steps = step_counter();
       GraphState& entry = out_.states[steps];
       if (!entry.final_leaf) entry.final_leaf = out_.graph.add(Op::final_state, integer, {}, steps.index);
       return {entry.final_leaf};
     }
   }
   return {};
+}
+
+// Counts the steps taken, for `time` after an episode that may end early: being a state, it keeps its value once
+// the episode has ended.
+StateId Elaborator::step_counter() {
+  if (steps_) return steps_;
+  const Type integer{Scalar::integer, 0, {}};
+  GraphState entry;
+  entry.name = "steps";
+  const auto is_taken = [&](const GraphState& state) { return state.name == entry.name; };
+  while (std::ranges::any_of(out_.states, is_taken)) entry.name += '_';
+  entry.type = integer;
+  entry.leaf = out_.graph.add(Op::state, integer, {}, static_cast<uint32_t>(out_.states.size()));
+  entry.init = out_.graph.constant(integer, {0});
+  entry.next = make(out_.graph, Op::add, {out_.graph.add(Op::time, integer, {}), out_.graph.constant(integer, {1})});
+  return steps_ = out_.states.add(std::move(entry));
 }
 
 void Elaborator::push_frame(const Shape& shape, Span span) {

@@ -24,8 +24,6 @@ class Elaborator {
   Region region_of_draw(typed::DrawId draw) const {
     return plain_ || !model_.is_mdp || is_initial_[draw] ? Region::init : Region::step;
   }
-  // The number of steps taken: a hidden state, where the episode can end early.
-  StateId steps;
 
  private:
   using Key = uint64_t;
@@ -38,6 +36,7 @@ class Elaborator {
   Value build_batch(const typed::Batch&);
   Value build_state(const typed::Expr&);
   Value build_time();
+  StateId step_counter();
   Value build_draw(typed::DrawId);
   Value elaborate_draw(typed::DrawId);
   Value elaborate_primitive(const typed::Draw&);
@@ -62,6 +61,7 @@ class Elaborator {
   std::unordered_map<Key, Value> memo_;
   Table<typed::ExprId, std::vector<typed::PlaceholderId>> free_;
   Table<typed::PlaceholderId, Value> bound_;
+  StateId steps_;  // a hidden state, null until it is needed
   Table<typed::DrawId, Value> draw_values_;
   Table<typed::DrawId, DrawId> draw_ids_;
   Table<typed::DrawId, bool> is_initial_;

@@ -1,6 +1,7 @@
 // One case a function of builtin.def. Most are one operation; the composite ones have their formula above them.
 #include "compiler/graph/lower.h"
 
+#include <algorithm>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -225,13 +226,53 @@ struct Lowering {
     return call(Op::transpose, {picked}, order);
   }
 
+  struct Dynamic {
+    Value index;
+    size_t axis;
+  };
+
+  // Whether the index is surely one of 0 … length − 1: a category, or constants.
+  bool is_within(Value index, int64_t length) const {
+    NodeId node = index.node;
+    if (frames.graph.op(node) == Op::convert) node = frames.graph.input(node, 0);
+    const Type& type = frames.graph.type(node);
+    if (type.scalar == Scalar::category) return type.categories <= length;
+    if (!frames.graph.is_constant(node)) return false;
+    return std::ranges::all_of(frames.graph.values(node),
+                               [&](double value) { return value >= 0 && value < static_cast<double>(length); });
+  }
+
+  // table[i, j] = (table as one axis)[i n + j], so that one element is fetched and not a row first. Only for
+  // indices within their axes: of others no element may be read but NaN. Both must vary along the same frames,
+  // else rows are shared.
+  Value merge_indices(Value base, std::vector<Dynamic>& dynamic) const {
+    for (size_t k = 0; k + 1 < dynamic.size();) {
+      const Dynamic &first = dynamic[k], &second = dynamic[k + 1];
+      const Shape whole = shape(base);
+      const int64_t rows = whole[first.axis], columns = first.axis + 1 < whole.size() ? whole[first.axis + 1] : 0;
+      if (second.axis != first.axis + 1 || rank(first.index) != 0 || rank(second.index) != 0 ||
+          first.index.frames != second.index.frames || !is_within(first.index, rows) || !is_within(second.index, columns)) {
+        ++k;
+        continue;
+      }
+      Shape merged = whole;
+      merged[first.axis] = rows * columns;
+      merged.erase(merged.begin() + static_cast<int64_t>(second.axis));
+      base = frames.reshape(base, merged);
+      const Value row_start =
+          call(Op::mul, {first.index, frames.constant({Scalar::integer, 0, {}}, static_cast<double>(columns))});
+      // Within the merged axis, and known to be: a category of rows · columns values.
+      const Value position = frames.convert(call(Op::add, {row_start, second.index}), {Scalar::category, rows * columns, {}});
+      dynamic[k].index = position;
+      dynamic.erase(dynamic.begin() + static_cast<int64_t>(k) + 1);
+      for (size_t later = k + 1; later < dynamic.size(); ++later) --dynamic[later].axis;
+    }
+    return base;
+  }
+
   // Constant positions and slices first, which move nothing; then each index that varies.
   Value index(Operands operands, Attributes attributes) const {
     Value base = operands[0];
-    struct Dynamic {
-      Value index;
-      size_t axis;
-    };
     std::vector<Dynamic> dynamic;
     size_t axis = 0, next = 1;
     for (size_t i = 0; i + 2 < attributes.size(); i += 3) {
@@ -246,8 +287,12 @@ struct Lowering {
         dynamic.push_back({operands[next++], axis++});
       }
     }
-    for (size_t k = dynamic.size(); k-- > 0;)  // from the last axis, so that the places of the others stay
-      base = gather_at(base, dynamic[k].index, dynamic[k].axis);
+    base = merge_indices(base, dynamic);
+    int64_t moved = 0;  // an index of r axes puts r axes in the place of one
+    for (const Dynamic& one : dynamic) {
+      base = gather_at(base, one.index, static_cast<size_t>(static_cast<int64_t>(one.axis) + moved));
+      moved += rank(one.index) - 1;
+    }
     return base;
   }
 

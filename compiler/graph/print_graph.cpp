@@ -70,6 +70,7 @@ class Writer {
     }
     for (const NamedNode& named : stochastic_.names) nodes_.suggest(named.node, named.name);
     for (const GraphDraw& draw : stochastic_.draws) nodes_.suggest(draw.node, draw.name);
+    for (const GraphState& state : stochastic_.states) nodes_.suggest(state.next, state.name + "'");
     for (uint32_t index = 0; index < graph_.size(); ++index)
       if (!nodes_.is_inline(NodeId{index})) nodes_.list(NodeId{index});
   }
@@ -119,7 +120,7 @@ class Writer {
     out_.row("law " + quoted(draw.law));
     out_.row("distribution " + write_name(draw.distribution));
     out_.row(fmt::format("node {} in {} batch {}{}", ref(draw.node), text_of_region(draw.region), to_string(draw.batch),
-                         draw.discrete ? " discrete" : ""));
+                         std::string(draw.discrete ? " discrete" : "") + (draw.forked ? " forked" : "")));
     if (draw.categories != 0) out_.row(fmt::format("categories {}", draw.categories));
     const auto list = [&](std::string_view title, const auto& items, auto describe) {
       std::vector<std::string> words;
@@ -153,7 +154,8 @@ class Writer {
   void write_objective() {
     if (!stochastic_.costs.empty()) out_.title(stochastic_.maximise ? "rewards" : "costs");
     for (const GraphCost& cost : stochastic_.costs)
-      out_.row(fmt::format("{} {}", text_of_region(cost.region), ref(cost.value)), "", "", line_of(map_, cost.span));
+      out_.row(fmt::format("{} {}", text_of_region(cost.region), ref(cost.value)) + (cost.forked ? " forked" : ""), "", "",
+               line_of(map_, cost.span));
     if (!stochastic_.terminates.empty()) out_.title("ends");
     for (const GraphTerminate& terminate : stochastic_.terminates)
       out_.row(ref(terminate.condition) + (terminate.stopped ? " stopped" : ""), "", "", line_of(map_, terminate.span));

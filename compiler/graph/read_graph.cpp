@@ -86,6 +86,7 @@ class Reader {
         GraphCost cost;
         cost.region = region();
         cost.value = nodes_.operand();
+        cost.forked = reader_.take_if("forked");
         graph_.costs.push_back(cost);
       });
     if (word.text == "ends")
@@ -171,6 +172,7 @@ class Reader {
     reader_.expect("batch");
     draw.batch = reader_.integer_list();
     draw.discrete = reader_.take_if("discrete");
+    draw.forked = reader_.take_if("forked");
   }
 
   void read_support(GraphDraw& draw) {

@@ -66,6 +66,7 @@ class Writer {
     });
     for (const NamedNode& named : program_.names)
       if (is_needed(named.node)) nodes_.suggest(named.node, named.name);
+    for (const ProgramState& state : program_.states) nodes_.suggest(state.next, state.name + "'");
     each([&](NodeId id) {
       if (!nodes_.is_inline(id)) nodes_.list(id);
     });

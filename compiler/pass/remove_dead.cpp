@@ -1,0 +1,74 @@
+// Copies the nodes that are reached, as they are, and renames every reference to them.
+#include "compiler/pass/remove_dead.h"
+
+namespace alea {
+
+namespace {
+
+// Calls `visit` on every node id that the graph's tables hold.
+template <class Stochastic, class Visit>
+void for_each_reference(Stochastic& graph, Visit visit) {
+  for (auto& draw : graph.draws) {
+    visit(draw.node);
+    for (auto& argument : draw.arguments) visit(argument);
+    visit(draw.log_density);
+    visit(draw.support_low);
+    visit(draw.support_high);
+    visit(draw.baseline_value);
+  }
+  for (auto& state : graph.states) {
+    visit(state.leaf);
+    visit(state.final_leaf);
+    visit(state.init);
+    visit(state.next);
+  }
+  for (auto& cost : graph.costs) visit(cost.value);
+  for (auto& terminate : graph.terminates) visit(terminate.condition);
+  for (auto& named : graph.names) visit(named.node);
+}
+
+}  // namespace
+
+StochasticGraph remove_dead(const StochasticGraph& from) {
+  NodeTable<bool> needed(from.graph.size(), false);
+  for_each_reference(from, [&](NodeId id) {
+    if (id) needed[id] = true;
+  });
+  for (auto index = static_cast<uint32_t>(from.graph.size()); index-- > 0;)
+    if (needed[NodeId{index}])
+      for (const NodeId input : from.graph.inputs(NodeId{index})) needed[input] = true;
+
+  StochasticGraph to = from;
+  to.graph = Graph{};
+  to.noises = {};
+  NodeTable<NodeId> copy(from.graph.size());
+  Table<NoiseId, NoiseId> noise(from.noises.size());
+  for (uint32_t index = 0; index < from.graph.size(); ++index) {
+    const NodeId id{index};
+    if (!needed[id]) continue;
+    const Op op = from.graph.op(id);
+    const SpanId span = to.graph.add_span(from.graph.span(id));
+    if (op == Op::constant) {
+      const std::span<const double> values = from.graph.values(id);
+      copy[id] = to.graph.constant(from.graph.type(id), {values.begin(), values.end()}, span);
+      continue;
+    }
+    std::vector<NodeId> inputs;
+    for (const NodeId input : from.graph.inputs(id)) inputs.push_back(copy[input]);
+    uint32_t payload = from.graph[id].payload;
+    if (kind(op) == OpKind::random) {
+      NoiseId& renamed = noise[NoiseId{payload}];
+      if (!renamed) renamed = to.noises.add(from.noises[NoiseId{payload}]);
+      payload = renamed.index;
+    } else if (const std::span<const int64_t> attributes = from.graph.attributes(id); !attributes.empty()) {
+      payload = to.graph.add_attributes({attributes.begin(), attributes.end()}).index;
+    }
+    copy[id] = to.graph.add(op, from.graph.type(id), inputs, payload, span);
+  }
+  for_each_reference(to, [&](NodeId& id) {
+    if (id) id = copy[id];
+  });
+  return to;
+}
+
+}  // namespace alea
