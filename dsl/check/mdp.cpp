@@ -343,7 +343,7 @@ void Checker::check_policy_names(ScopeId policy, ScopeId mdp) {
   for (const DefinitionId id : scopes_[policy].order) {
     const Definition& definition = definitions_[id];
     const auto known = scopes_[mdp].names.find(definition.name);
-    if (known == scopes_[mdp].names.end()) continue;
+    if (known == scopes_[mdp].names.end() || definition.kind == DefinitionKind::next_state) continue;
     const Definition& other = definitions_[known->second];
     const bool node = definition.kind == DefinitionKind::deterministic || definition.kind == DefinitionKind::stochastic ||
                       definition.kind == DefinitionKind::let_element;

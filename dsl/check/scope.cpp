@@ -330,7 +330,9 @@ Value Checker::force(DefinitionId id) {
   // What is evaluated here counts by itself, whatever asked for it first.
   const int guards = std::exchange(guards_, 0), quiet = std::exchange(quiet_, 0);
   std::vector<CallSite> calls;
-  const bool own_place = definition.kind != DefinitionKind::formal_default && !file_of(scopes_[definition.scope].file).standard;
+  const ScopeKind where = scopes_[definition.scope].kind;
+  const bool inlined = where == ScopeKind::module || where == ScopeKind::dist || where == ScopeKind::local;
+  const bool own_place = !inlined && !file_of(scopes_[definition.scope].file).standard;
   if (own_place) calls.swap(calls_);
   definition.progress = Definition::Progress::active;
   active_.push_back(id);
