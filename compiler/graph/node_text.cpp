@@ -185,7 +185,9 @@ std::string line_of(const SourceMap* map, Span span) {
   if (map == nullptr || !span || span.source.index >= map->size()) return {};
   const SourceFile& file = (*map)[span.source];
   const std::string line = std::to_string(file.position(span.begin).line);
-  return span.source.index == 0 ? line : file.name() + ":" + line;
+  if (span.source.index == 0) return line;
+  const std::string& name = file.name();
+  return name.substr(name.find_last_of('/') + 1) + ":" + line;
 }
 
 }  // namespace alea

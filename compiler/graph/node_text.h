@@ -66,6 +66,7 @@ class AlignedText {
   std::vector<Row> rows_;
 };
 
-std::string line_of(const SourceMap*, Span);  // "14", or empty
+// "14"; of an imported file "nn.alea:14"; empty where there is no place.
+std::string line_of(const SourceMap*, Span);
 
 }  // namespace alea
