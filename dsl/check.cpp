@@ -14,17 +14,16 @@ using check::Checker;
 using check::ModelChoice;
 
 bool check_choice(Checker& checker, const ModelChoice& choice, Diagnostics& diagnostics) {
-  if (choice.graph)
-    checker.check_graph(choice);
-  else
-    checker.check_mdp(choice);
+  if (choice.graph) checker.check_graph(choice);
+  else checker.check_mdp(choice);
   checker.flush(diagnostics);
   return !checker.failed();
 }
 
 }  // namespace
 
-std::optional<typed::Model> check_model(const SourceMap& sources, const ParsedFiles& files, const CheckOptions& options, Diagnostics& diagnostics) {
+std::optional<typed::Model> check_model(const SourceMap& sources, const ParsedFiles& files, const CheckOptions& options,
+                                        Diagnostics& diagnostics) {
   const auto choice = check::choose(files, options, diagnostics);
   if (!choice) return std::nullopt;
   Checker checker(sources, files, options);

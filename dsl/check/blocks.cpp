@@ -36,8 +36,7 @@ void Checker::check_objectives(ScopeId scope, const std::vector<ast::Statement>&
     if (!model.objectives.empty() && model.maximise != objective->reward)
       fail(Kind::mixed_objective, statement.span, {word, objective->reward ? "cost" : "reward"},
            fmt::format("the sign of one turns it into the other: `{} -(…)`", objective->reward ? "cost" : "reward"));
-    else
-      model.maximise = objective->reward;
+    else model.maximise = objective->reward;
     const Span span = syntax(objective->value, scope).span;
     const ExprId value = convert_scalar(evaluate_expression(objective->value, scope), Scalar::real, span);
     if (value) model.objectives.push_back({value, objective->final, statement.span});
@@ -100,10 +99,8 @@ void Checker::apply_options(const std::vector<ScopeId>& places) {
           if (known == name) other = describe(definitions_[definition]);
         }
       std::sort(names.begin(), names.end());
-      if (other.empty())
-        fail(Kind::unknown_constant, {}, {name, model.name}, did_you_mean(name, names));
-      else
-        fail(Kind::not_a_const, {}, {name, other});
+      if (other.empty()) fail(Kind::unknown_constant, {}, {name, model.name}, did_you_mean(name, names));
+      else fail(Kind::not_a_const, {}, {name, other});
       continue;
     }
     const auto parsed = parse_option(name, text);
@@ -121,8 +118,9 @@ void Checker::check_graph(const ModelChoice& choice) {
   define_block(scope, choice.graph->body);
   apply_options({scope, file});
   for (const ast::Statement& statement : choice.graph->body) {
-    const bool observed = (std::holds_alternative<ast::Deterministic>(statement.value) && std::get<ast::Deterministic>(statement.value).observed) ||
-                          (std::holds_alternative<ast::Stochastic>(statement.value) && std::get<ast::Stochastic>(statement.value).observed);
+    const bool observed =
+        (std::holds_alternative<ast::Deterministic>(statement.value) && std::get<ast::Deterministic>(statement.value).observed) ||
+        (std::holds_alternative<ast::Stochastic>(statement.value) && std::get<ast::Stochastic>(statement.value).observed);
     if (observed) fail(Kind::mdp_only, statement.span, {"`observe`"}, "a graph has no policy that could see it");
     if (const auto* objective = std::get_if<ast::Objective>(&statement.value); objective && objective->final)
       fail(Kind::mdp_only, statement.span, {"`final`"}, "a graph has no time: write `cost` or `reward` alone");
@@ -130,7 +128,8 @@ void Checker::check_graph(const ModelChoice& choice) {
   force_block(scope);
   check_objectives(scope, choice.graph->body);
   collect_nodes(scope);
-  if (model.objectives.empty() && !failed()) fail(Kind::no_objective, choice.graph->name.span, {choice.name}, "add `cost …` or `reward …`");
+  if (model.objectives.empty() && !failed())
+    fail(Kind::no_objective, choice.graph->name.span, {choice.name}, "add `cost …` or `reward …`");
 }
 
 }  // namespace alea::check

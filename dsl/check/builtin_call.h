@@ -18,11 +18,12 @@ struct BuiltinCall {
   std::string name() const { return std::string(function.name); }
   std::string signature() const;
   bool takes_axis() const {
-    return function.rule == BuiltinRule::reduction || function.rule == BuiltinRule::truth || function.rule == BuiltinRule::extremum ||
-           function.rule == BuiltinRule::arg_extremum;
+    return function.rule == BuiltinRule::reduction || function.rule == BuiltinRule::truth ||
+           function.rule == BuiltinRule::extremum || function.rule == BuiltinRule::arg_extremum;
   }
   bool takes_generator() const {
-    return function.rule == BuiltinRule::reduction || function.rule == BuiltinRule::extremum || function.rule == BuiltinRule::truth;
+    return function.rule == BuiltinRule::reduction || function.rule == BuiltinRule::extremum ||
+           function.rule == BuiltinRule::truth;
   }
   bool count(size_t least, size_t most) const;
   ExprId number(size_t k) const;

@@ -128,9 +128,9 @@ std::string BuiltinCall::signature() const { return fmt::format("{}({})", functi
 
 bool BuiltinCall::count(size_t least, size_t most) const {
   if (operands.size() >= least && operands.size() <= most) return true;
-  const std::string wanted = least == most            ? std::to_string(least)
-                             : most > 1000            ? fmt::format("at least {}", least)
-                                                      : fmt::format("{} or {}", least, most);
+  const std::string wanted = least == most ? std::to_string(least)
+                             : most > 1000 ? fmt::format("at least {}", least)
+                                           : fmt::format("{} or {}", least, most);
   checker.fail(Kind::builtin_arguments, span, {std::string(function.name), wanted, std::to_string(operands.size())}, signature());
   return false;
 }
@@ -210,13 +210,18 @@ Value Checker::call_builtin(const BuiltinFunction& function, const ast::Call& ca
     }
   }
   if (call.generator && !c.takes_generator()) {
-    fail(Kind::generator_argument, span, {c.name()}, fmt::format("in brackets it is a list: `{}([e for i in a..b])`", function.name));
+    fail(Kind::generator_argument, span, {c.name()},
+         fmt::format("in brackets it is a list: `{}([e for i in a..b])`", function.name));
     good = false;
   }
   if (!good) return Poison{};
   ExprId result;
   switch (function.rule) {
-    case real_unary: case number_unary: case rounding: case any_unary: case to_integer: result = unary(c); break;
+    case real_unary:
+    case number_unary:
+    case rounding:
+    case any_unary:
+    case to_integer: result = unary(c); break;
     case real_binary: {
       if (!c.count(2, 2)) break;
       const ExprId a = c.real(0), b = c.real(1);
@@ -228,17 +233,27 @@ Value Checker::call_builtin(const BuiltinFunction& function, const ast::Call& ca
     case power:
       if (c.count(2, 2)) result = arithmetic(ast::BinaryOp::power, c.operands[0], c.operands[1], span);
       break;
-    case extremum: case reduction: case truth: case arg_extremum: case along_last: case BuiltinRule::logsumexp:
-      result = c.reduce();
-      break;
-    case filled: case BuiltinRule::eye: case BuiltinRule::onehot: case BuiltinRule::reshape: case BuiltinRule::flatten:
-    case BuiltinRule::concat: case BuiltinRule::stack: case BuiltinRule::length: case BuiltinRule::shape:
-      result = c.lay_out();
-      break;
-    case BuiltinRule::transpose: case BuiltinRule::diag: case BuiltinRule::outer: case square_matrix: case BuiltinRule::logdet:
-    case BuiltinRule::solve:
-      result = c.linear();
-      break;
+    case extremum:
+    case reduction:
+    case truth:
+    case arg_extremum:
+    case along_last:
+    case BuiltinRule::logsumexp: result = c.reduce(); break;
+    case filled:
+    case BuiltinRule::eye:
+    case BuiltinRule::onehot:
+    case BuiltinRule::reshape:
+    case BuiltinRule::flatten:
+    case BuiltinRule::concat:
+    case BuiltinRule::stack:
+    case BuiltinRule::length:
+    case BuiltinRule::shape: result = c.lay_out(); break;
+    case BuiltinRule::transpose:
+    case BuiltinRule::diag:
+    case BuiltinRule::outer:
+    case square_matrix:
+    case BuiltinRule::logdet:
+    case BuiltinRule::solve: result = c.linear(); break;
   }
   return result ? Value(result) : Value(Poison{});
 }

@@ -10,20 +10,20 @@
 namespace alea::check {
 
 enum class BuiltinRule : uint8_t {
-  real_unary,      // one argument, made real
-  number_unary,    // keeps int or real
+  real_unary,    // one argument, made real
+  number_unary,  // keeps int or real
   real_binary,
-  rounding,        // keeps real; an int is its own floor
-  any_unary,       // any kind: stop
-  to_integer,      // int(x)
+  rounding,    // keeps real; an int is its own floor
+  any_unary,   // any kind: stop
+  to_integer,  // int(x)
   power,
-  extremum,        // min, max: of one array, or elementwise of two
-  reduction,       // of one array, or along one axis
-  truth,           // any, all
+  extremum,   // min, max: of one array, or elementwise of two
+  reduction,  // of one array, or along one axis
+  truth,      // any, all
   arg_extremum,
-  along_last,      // keeps the shape
+  along_last,  // keeps the shape
   logsumexp,
-  filled,          // zeros, ones
+  filled,  // zeros, ones
   eye,
   onehot,
   reshape,
@@ -35,7 +35,7 @@ enum class BuiltinRule : uint8_t {
   transpose,
   diag,
   outer,
-  square_matrix,   // cholesky, inverse
+  square_matrix,  // cholesky, inverse
   logdet,
   solve,
 };

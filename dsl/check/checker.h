@@ -67,13 +67,13 @@ struct Definition {
   DefinitionKind kind{};
   Progress progress{};
   bool observed = false;
-  ScopeId scope;                            // where its expressions are evaluated
+  ScopeId scope;                              // where its expressions are evaluated
   const ast::Statement* statement = nullptr;  // by kind
-  const void* item = nullptr;               // ast::Fn, Module, Dist, Param, Const of the file's top, Formal
-  ast::ExprId expression;                   // formal_default, changed_const
-  ScopeId expression_scope;                 // of changed_const
-  size_t element = 0;                       // of let_element
-  uint32_t payload = UINT32_MAX;            // of a state: StateId
+  const void* item = nullptr;                 // ast::Fn, Module, Dist, Param, Const of the file's top, Formal
+  ast::ExprId expression;                     // formal_default, changed_const
+  ScopeId expression_scope;                   // of changed_const
+  size_t element = 0;                         // of let_element
+  uint32_t payload = UINT32_MAX;              // of a state: StateId
   Value value;
 };
 
@@ -87,7 +87,7 @@ struct Scope {
   std::string prefix;  // of the qualified names of params and draws
   DrawId owner;        // of draws in a distribution's body
   const ast::Module* module = nullptr;
-  Span span;           // where a module was instantiated
+  Span span;  // where a module was instantiated
   std::unordered_map<std::string, DefinitionId> names;
   std::vector<DefinitionId> order;
 };
@@ -123,18 +123,18 @@ struct Change {  // of a const, by an instance or the command line
 struct ModelChoice {
   const ast::Graph* graph = nullptr;
   const ast::Mdp* mdp = nullptr;
-  FileId file;  // of the graph or mdp
+  FileId file;                                                     // of the graph or mdp
   std::vector<std::pair<const ast::Instance*, FileId>> instances;  // outermost first
   const ast::Policy* policy = nullptr;
   FileId policy_file;
   std::string name, policy_name;  // policy_name: also `default` and `random`
-  bool lenient_options = false;  // a const of --set need not be in this model
+  bool lenient_options = false;   // a const of --set need not be in this model
   bool open_actions = false;      // actions stay open: only to look for errors
 };
 
-inline constexpr size_t max_steps = 6'000'000;        // expressions evaluated while checking one model
-inline constexpr int64_t max_unrolled = 10'000;       // turns of one `for`, elements of an unrolled comprehension
-inline constexpr int max_definition_depth = 400;      // definitions that wait for one another
+inline constexpr size_t max_steps = 1'500'000;    // expressions evaluated while checking one model
+inline constexpr int64_t max_unrolled = 10'000;   // turns of one `for`, elements of an unrolled comprehension
+inline constexpr int max_definition_depth = 400;  // definitions that wait for one another
 
 struct Checker {
   Checker(const SourceMap& sources, const ParsedFiles& files, const CheckOptions& options)
@@ -168,7 +168,8 @@ struct Checker {
   // --- scope.cpp: names
   ScopeId add_scope(ScopeKind, ScopeId parent, FileId);
   ScopeId file_scope(FileId);
-  DefinitionId define(ScopeId, std::string name, Span, DefinitionKind, const ast::Statement* = nullptr, const void* item = nullptr);
+  DefinitionId define(ScopeId, std::string name, Span, DefinitionKind, const ast::Statement* = nullptr,
+                      const void* item = nullptr);
   void define_statement(ScopeId, const ast::Statement&);
   void bind(ScopeId, const std::string& name, Span, Value);
   void release(ScopeId);
@@ -329,8 +330,8 @@ struct Checker {
   bool mdp_observes_ = false;
   const ModelChoice* choice_ = nullptr;
   ScopeId policy_scope_;
-  int guards_ = 0;    // conditions that may keep an expression from counting
-  int quiet_ = 0;     // reports are dropped
+  int guards_ = 0;  // conditions that may keep an expression from counting
+  int quiet_ = 0;   // reports are dropped
   int nesting_ = 0;
   size_t steps_ = 0;
   bool stopped_ = false;

@@ -52,7 +52,8 @@ std::string suggestion(const std::string& word, const std::vector<std::string>& 
 }  // namespace
 
 bool has_actions(const ast::Mdp& mdp) {
-  return std::any_of(mdp.body.begin(), mdp.body.end(), [](const ast::Statement& s) { return std::holds_alternative<ast::Action>(s.value); });
+  return std::any_of(mdp.body.begin(), mdp.body.end(),
+                     [](const ast::Statement& s) { return std::holds_alternative<ast::Action>(s.value); });
 }
 
 bool all_actions_default(const ast::Mdp& mdp) {
@@ -62,7 +63,8 @@ bool all_actions_default(const ast::Mdp& mdp) {
   });
 }
 
-std::optional<ModelChoice> find_model(const ParsedFiles& files, const std::string& name, FileId file, Span span, Diagnostics* diagnostics) {
+std::optional<ModelChoice> find_model(const ParsedFiles& files, const std::string& name, FileId file, Span span,
+                                      Diagnostics* diagnostics) {
   ModelChoice choice;
   choice.name = name;
   std::string wanted = name;
@@ -70,7 +72,8 @@ std::optional<ModelChoice> find_model(const ParsedFiles& files, const std::strin
   for (;;) {
     const Block block = find_block(files, wanted, file);
     if (!block.item) {
-      if (diagnostics) diagnostics->report(DiagnosticKind::unknown_model, span, {wanted}, suggestion(wanted, known_models(files, file)));
+      if (diagnostics)
+        diagnostics->report(DiagnosticKind::unknown_model, span, {wanted}, suggestion(wanted, known_models(files, file)));
       return std::nullopt;
     }
     if (std::find(seen.begin(), seen.end(), block.item) != seen.end()) {
@@ -134,7 +137,8 @@ std::optional<ModelChoice> choose(const ParsedFiles& files, const CheckOptions& 
       return std::nullopt;
     }
     if (names.size() > 1) {
-      diagnostics.report(DiagnosticKind::several_models, {}, {main.name, fmt::format("{}", fmt::join(names, ", "))}, fmt::format("say which: --model {}", names[0]));
+      diagnostics.report(DiagnosticKind::several_models, {}, {main.name, fmt::format("{}", fmt::join(names, ", "))},
+                         fmt::format("say which: --model {}", names[0]));
       return std::nullopt;
     }
     name = names[0];
@@ -168,7 +172,8 @@ std::optional<ModelChoice> choose(const ParsedFiles& files, const CheckOptions& 
   }
   if (policies.size() == 1) return take(policies[0]);
   if (policies.size() > 1) {
-    diagnostics.report(DiagnosticKind::several_policies, choice->mdp->name.span, {name, fmt::format("{}", fmt::join(names, ", "))}, fmt::format("say which: --policy {}", names[0]));
+    diagnostics.report(DiagnosticKind::several_policies, choice->mdp->name.span,
+                       {name, fmt::format("{}", fmt::join(names, ", "))}, fmt::format("say which: --policy {}", names[0]));
     return std::nullopt;
   }
   if (!has_actions(*choice->mdp)) return choice;
@@ -176,7 +181,8 @@ std::optional<ModelChoice> choose(const ParsedFiles& files, const CheckOptions& 
     choice->policy_name = "default";
     return choice;
   }
-  diagnostics.report(DiagnosticKind::no_policy, choice->mdp->name.span, {name}, fmt::format("write `policy p for {} {{ … }}`, or run it with --policy random", name));
+  diagnostics.report(DiagnosticKind::no_policy, choice->mdp->name.span, {name},
+                     fmt::format("write `policy p for {} {{ … }}`, or run it with --policy random", name));
   return std::nullopt;
 }
 

@@ -28,7 +28,8 @@ Value Checker::evaluate_comprehension(const ast::Comprehension& comprehension, S
   if (!range) return Poison{};
   const auto [low, high] = *range;
   const int64_t count = high - low;
-  if (count > max_elements) return fail(Kind::comprehension_too_long, span, {std::to_string(count), std::to_string(max_elements)});
+  if (count > max_elements)
+    return fail(Kind::comprehension_too_long, span, {std::to_string(count), std::to_string(max_elements)});
   if (count == 0) {
     // Nothing to stack; one body says of what type, as far as it can be checked.
     ++quiet_;
@@ -72,7 +73,8 @@ Value Checker::evaluate_comprehension(const ast::Comprehension& comprehension, S
 
 Value Checker::unroll(const ast::Comprehension& comprehension, int64_t low, int64_t high, Span span, ScopeId scope) {
   if (high - low > max_unrolled)
-    return fail(Kind::unrolled_too_long, span, {std::to_string(high - low), std::to_string(max_unrolled), comprehension.index.name},
+    return fail(Kind::unrolled_too_long, span,
+                {std::to_string(high - low), std::to_string(max_unrolled), comprehension.index.name},
                 "shapes, slice bounds and lists of modules that use the index make a copy for each of its values");
   std::vector<ExprId> elements;
   InstanceList instances;

@@ -41,7 +41,8 @@ Value Checker::resolve_distribution(const ast::Ident& name, ScopeId scope) {
   if (std::holds_alternative<FunctionRef>(value) || std::holds_alternative<BuiltinRef>(value))
     hint = "a deterministic node is written with `=`";
   else if (found.definition)
-    hint = fmt::format("the block's own `{}` ({}) hides a distribution of that name", name.name, place(definitions_[found.definition].span));
+    hint = fmt::format("the block's own `{}` ({}) hides a distribution of that name", name.name,
+                       place(definitions_[found.definition].span));
   return fail(Kind::not_a_distribution, name.span, {name.name, kind_of(value)}, hint);
 }
 
@@ -60,7 +61,8 @@ std::optional<Checker::Opened> Checker::open_elementwise(const std::string& call
     const Shape shape = type(*expr).shape;
     const size_t rank = rank_of(*formal.formal);
     if (shape.size() < rank) {
-      fail(Kind::wrong_rank, formal.span, {what_of(*formal.formal), source_text(formal.formal->type->span), to_string(type(*expr))});
+      fail(Kind::wrong_rank, formal.span,
+           {what_of(*formal.formal), source_text(formal.formal->type->span), to_string(type(*expr))});
       return std::nullopt;
     }
     const auto batch = common_shape(opened.batch, Shape(shape.begin(), shape.end() - static_cast<ptrdiff_t>(rank)), formal.span,
@@ -115,7 +117,8 @@ std::optional<Checker::Opened> Checker::open_elementwise(const std::string& call
   if (!good) return std::nullopt;
   for (size_t i = 0; i < formals.size(); ++i) {
     if (bound[i].given) continue;
-    const DefinitionId id = define(scope, formals[i].name.name, formals[i].name.span, DefinitionKind::formal_default, nullptr, &formals[i]);
+    const DefinitionId id =
+        define(scope, formals[i].name.name, formals[i].name.span, DefinitionKind::formal_default, nullptr, &formals[i]);
     definitions_[id].expression = formals[i].default_value;
   }
   for (size_t i = 0; i < formals.size(); ++i) {
@@ -183,8 +186,12 @@ ExprId Checker::primitive_draw(typed::Primitive primitive, const std::string& na
   }
   size_t wanted = 0;
   switch (primitive) {
-    case typed::Primitive::none: case typed::Primitive::standard_uniform: case typed::Primitive::standard_normal: break;
-    case typed::Primitive::standard_gamma: case typed::Primitive::poisson: case typed::Primitive::standard_von_mises: wanted = 1; break;
+    case typed::Primitive::none:
+    case typed::Primitive::standard_uniform:
+    case typed::Primitive::standard_normal: break;
+    case typed::Primitive::standard_gamma:
+    case typed::Primitive::poisson:
+    case typed::Primitive::standard_von_mises: wanted = 1; break;
     case typed::Primitive::binomial: wanted = 2; break;
   }
   if (law.arguments.size() != wanted) {
@@ -244,9 +251,9 @@ ExprId Checker::draw_from(const Value& callee, const std::string& name, Span spa
                     scopes_[scope].owner, target_text, made);
 }
 
-ExprId Checker::draw_bound(const DistRef& callee, std::vector<BoundFormal> bound, const std::string& name, Span span, Span law_span,
-                           std::string law_text, const std::optional<Type>& target, typed::EstimatorRequest request, DrawId owner,
-                           const std::string& target_text, DrawId* made) {
+ExprId Checker::draw_bound(const DistRef& callee, std::vector<BoundFormal> bound, const std::string& name, Span span,
+                           Span law_span, std::string law_text, const std::optional<Type>& target,
+                           typed::EstimatorRequest request, DrawId owner, const std::string& target_text, DrawId* made) {
   const auto [dist, dist_scope] = callee;
   const std::string& dist_name = dist->name.name;
   if (!enter(dist_name, law_span, dist, bound)) return {};
@@ -319,7 +326,8 @@ ExprId Checker::draw_bound(const DistRef& callee, std::vector<BoundFormal> bound
   if (target) {
     const size_t rank = event.shape.size();
     const Shape& wanted = target->shape;
-    const bool fits = wanted.size() >= rank && std::equal(event.shape.begin(), event.shape.end(), wanted.end() - static_cast<ptrdiff_t>(rank));
+    const bool fits =
+        wanted.size() >= rank && std::equal(event.shape.begin(), event.shape.end(), wanted.end() - static_cast<ptrdiff_t>(rank));
     const Shape leading = fits ? Shape(wanted.begin(), wanted.end() - static_cast<ptrdiff_t>(rank)) : Shape{};
     if (!fits || (!batch.empty() && batch != leading)) {
       Type drawn = event;
@@ -359,7 +367,8 @@ std::optional<Type> Checker::event_type(const DistRef& callee, const std::vector
   const DrawId owner = model.draws.add({});
   ++quiet_;
   std::optional<Type> event;
-  if (auto opened = open_elementwise(callee.dist->name.name, callee.dist->formals, bound, callee.scope, ScopeKind::dist, span, true)) {
+  if (auto opened =
+          open_elementwise(callee.dist->name.name, callee.dist->formals, bound, callee.scope, ScopeKind::dist, span, true)) {
     scopes_[opened->scope].owner = owner;
     define_dist_body(*callee.dist, opened->scope);
     const ExprId sample = evaluate_expression(find_statement<ast::Sample>(*callee.dist)->value, opened->scope);
@@ -381,7 +390,8 @@ Value Checker::call_method(const DistRef& callee, const std::string& method, con
     const auto* kl = std::get_if<FunctionRef>(&function);
     if (!kl)
       return fail(Kind::no_closed_form, span, {dist.name.name, "Kullback-Leibler divergence"},
-                  fmt::format("estimate it: the mean of `{0}.logpdf(x, …) - {0}.logpdf(x, …)` over draws x of the first", dist.name.name));
+                  fmt::format("estimate it: the mean of `{0}.logpdf(x, …) - {0}.logpdf(x, …)` over draws x of the first",
+                              dist.name.name));
     auto bound = match_arguments(name, kl->function->formals, call.arguments, span, scope);
     if (!bound || !enter(name, span, kl->function, *bound)) return Poison{};
     auto opened = open_elementwise(name, kl->function->formals, std::move(*bound), kl->scope, ScopeKind::local, span, false);
@@ -392,7 +402,9 @@ Value Checker::call_method(const DistRef& callee, const std::string& method, con
   }
   if (method == "entropy") {
     const auto* entropy = find_statement<ast::Entropy>(dist);
-    if (!entropy) return fail(Kind::no_closed_form, span, {dist.name.name, "entropy"}, "estimate it: the mean of minus the `logpdf` of draws");
+    if (!entropy)
+      return fail(Kind::no_closed_form, span, {dist.name.name, "entropy"},
+                  "estimate it: the mean of minus the `logpdf` of draws");
     auto bound = match_arguments(name, dist.formals, call.arguments, span, scope);
     if (!bound || !enter(name, span, &dist, *bound)) return Poison{};
     auto opened = open_elementwise(name, dist.formals, std::move(*bound), callee.scope, ScopeKind::dist, span, false);
@@ -406,11 +418,13 @@ Value Checker::call_method(const DistRef& callee, const std::string& method, con
   }
   if (method != "logpdf") {
     const std::string near = did_you_mean(method, {"logpdf", "entropy", "kl"});
-    return fail(Kind::unknown_method, span, {dist.name.name, method}, near.empty() ? "there are `logpdf`, `entropy` and `kl`" : near);
+    return fail(Kind::unknown_method, span, {dist.name.name, method},
+                near.empty() ? "there are `logpdf`, `entropy` and `kl`" : near);
   }
   const auto* logpdf = find_statement<ast::Logpdf>(dist);
   if (!logpdf)
-    return fail(Kind::no_closed_form, span, {dist.name.name, "`logpdf`"}, is_standard(dist.name.span) ? "" : "write one in the `dist` block");
+    return fail(Kind::no_closed_form, span, {dist.name.name, "`logpdf`"},
+                is_standard(dist.name.span) ? "" : "write one in the `dist` block");
   if (call.arguments.empty() || call.generator)
     return fail(Kind::missing_argument, span, {name, "`x`"}, fmt::format("{}(x, …): the value comes first", name));
   const ast::Argument& first = call.arguments[0];
@@ -427,7 +441,8 @@ Value Checker::call_method(const DistRef& callee, const std::string& method, con
   if (!event) {
     // The reason, this time aloud.
     open_elementwise(name, dist.formals, *bound, callee.scope, ScopeKind::dist, span, true);
-  } else if (x_shape.size() < rank || !std::equal(event->shape.begin(), event->shape.end(), x_shape.end() - static_cast<ptrdiff_t>(rank))) {
+  } else if (x_shape.size() < rank ||
+             !std::equal(event->shape.begin(), event->shape.end(), x_shape.end() - static_cast<ptrdiff_t>(rank))) {
     fail(Kind::type_mismatch, x_span, {fmt::format("the value of `{}`", name), to_string(*event), to_string(type(x))});
   } else {
     const Shape leading(x_shape.begin(), x_shape.end() - static_cast<ptrdiff_t>(rank));
@@ -458,18 +473,20 @@ Value Checker::call_method(const DistRef& callee, const std::string& method, con
 }
 
 typed::EstimatorRequest Checker::evaluate_estimator(const ast::Estimator& estimator, ScopeId scope) {
-  static const std::vector<std::string> known{"auto",     "reparam", "implicit", "score",            "enumerate", "measure_valued",
-                                              "disarm",   "gumbel",  "rebar",    "straight_through"};
+  static const std::vector<std::string> known{"auto",           "reparam", "implicit", "score", "enumerate",
+                                              "measure_valued", "disarm",  "gumbel",   "rebar", "straight_through"};
   typed::EstimatorRequest request;
   request.span = estimator.span;
   request.name = estimator.name.name;
   if (std::find(known.begin(), known.end(), request.name) == known.end()) {
     const std::string near = did_you_mean(request.name, known);
-    fail(Kind::unknown_estimator, estimator.name.span, {request.name}, near.empty() ? fmt::format("known: {}", fmt::join(known, ", ")) : near);
+    fail(Kind::unknown_estimator, estimator.name.span, {request.name},
+         near.empty() ? fmt::format("known: {}", fmt::join(known, ", ")) : near);
     return {};
   }
   const std::vector<std::string> allowed = request.name == "score" ? std::vector<std::string>{"baseline"}
-                                           : request.name == "gumbel" || request.name == "rebar" ? std::vector<std::string>{"tau", "weight"}
+                                           : request.name == "gumbel" || request.name == "rebar"
+                                               ? std::vector<std::string>{"tau", "weight"}
                                            : request.name == "straight_through" ? std::vector<std::string>{"tau", "identity"}
                                                                                 : std::vector<std::string>{};
   if (request.name == "auto") request.name.clear();
@@ -479,7 +496,9 @@ typed::EstimatorRequest Checker::evaluate_estimator(const ast::Estimator& estima
     if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) {
       const std::string near = did_you_mean(name, allowed);
       fail(Kind::estimator_argument, argument.name.name.empty() ? span : argument.name.span, {estimator.name.name, name},
-           !near.empty() ? near : allowed.empty() ? "it takes none" : fmt::format("it takes {}", fmt::join(allowed, ", ")));
+           !near.empty()     ? near
+           : allowed.empty() ? "it takes none"
+                             : fmt::format("it takes {}", fmt::join(allowed, ", ")));
       continue;
     }
     if (name != "baseline") {

@@ -93,7 +93,8 @@ ExprId ExpressionTable::placeholder(std::string name, const Type& type, uint16_t
   return add(std::move(expr), {dependence, {id}});
 }
 
-ExprId ExpressionTable::call(Builtin builtin, const Type& type, std::vector<ExprId> inputs, std::vector<int64_t> attributes, Span span) {
+ExprId ExpressionTable::call(Builtin builtin, const Type& type, std::vector<ExprId> inputs, std::vector<int64_t> attributes,
+                             Span span) {
   const bool all_constant = std::all_of(inputs.begin(), inputs.end(), [&](ExprId id) { return is_constant(id); });
   if (all_constant) {
     std::vector<Constant> operands;
@@ -182,7 +183,8 @@ std::optional<Constant> ExpressionTable::evaluate_batch(const typed::Batch& batc
         const int64_t size = element_count(type.shape);
         const bool shared = outer[b].type.shape.size() == type.shape.size();
         value.values.clear();
-        for (int64_t k = 0; k < (outer[b].splat() ? 1 : size); ++k) value.values.push_back(outer[b].at(shared ? k : element * size + k));
+        for (int64_t k = 0; k < (outer[b].splat() ? 1 : size); ++k)
+          value.values.push_back(outer[b].at(shared ? k : element * size + k));
       }
       environment[binding.placeholder] = std::move(value);
     }
@@ -236,7 +238,9 @@ std::optional<IntegerRange> ExpressionTable::integer_range(ExprId id, int depth)
     case Builtin::negate:
       if (const auto a = operand(0)) return IntegerRange{-a->high, -a->low};
       return std::nullopt;
-    case Builtin::add: case Builtin::subtract: case Builtin::multiply: {
+    case Builtin::add:
+    case Builtin::subtract:
+    case Builtin::multiply: {
       const auto a = operand(0), b = operand(1);
       if (!a || !b) return std::nullopt;
       if (expr.builtin == Builtin::add) return IntegerRange{a->low + b->low, a->high + b->high};

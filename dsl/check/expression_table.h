@@ -24,8 +24,8 @@ enum Dependence : uint16_t {
   on_next_state = 8,
   on_time = 16,
   on_draw = 32,
-  on_formal = 64,  // a distribution's formal or value
-  on_index = 128,  // the index of a comprehension
+  on_formal = 64,   // a distribution's formal or value
+  on_index = 128,   // the index of a comprehension
   on_action = 256,  // an action that nothing fills (a block checked without a policy)
 };
 

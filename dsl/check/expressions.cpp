@@ -47,7 +47,9 @@ Value value_of(ExprId id) { return id ? Value(id) : Value(Poison{}); }
 
 const ast::Expr& Checker::syntax(ast::ExprId id, ScopeId scope) const { return file_of(scopes_[scope].file).tree.exprs[id]; }
 
-ExprId Checker::evaluate_expression(ast::ExprId id, ScopeId scope) { return expression_of(evaluate(id, scope), syntax(id, scope).span); }
+ExprId Checker::evaluate_expression(ast::ExprId id, ScopeId scope) {
+  return expression_of(evaluate(id, scope), syntax(id, scope).span);
+}
 
 Value Checker::evaluate(ast::ExprId id, ScopeId scope) {
   const ast::Expr& expr = syntax(id, scope);
@@ -85,7 +87,8 @@ Value Checker::evaluate(ast::ExprId id, ScopeId scope) {
 }
 
 // The one type that several values have after promotion: of a list's elements, of the branches of an `if`.
-std::optional<Type> Checker::join(const std::vector<ExprId>& values, Span span, const std::vector<Span>& spans, const std::string& what) {
+std::optional<Type> Checker::join(const std::vector<ExprId>& values, Span span, const std::vector<Span>& spans,
+                                  const std::string& what) {
   Type joined = type(values[0]);
   for (size_t i = 1; i < values.size(); ++i) {
     const Type& next = type(values[i]);
@@ -179,7 +182,8 @@ ExprId Checker::arithmetic(ast::BinaryOp op, ExprId left, ExprId right, Span spa
       builtin = Builtin::divide;
       integer = false;
       break;
-    case ast::BinaryOp::floor_divide: case ast::BinaryOp::modulo: {
+    case ast::BinaryOp::floor_divide:
+    case ast::BinaryOp::modulo: {
       builtin = op == ast::BinaryOp::modulo ? Builtin::modulo : Builtin::floor_divide;
       if (integer && table.is_constant(right))
         for (const double divisor : table[right].values)
@@ -196,7 +200,9 @@ ExprId Checker::arithmetic(ast::BinaryOp op, ExprId left, ExprId right, Span spa
       integer = integer && exponent && *exponent >= 0;
       break;
     }
-    case ast::BinaryOp::logical_or: case ast::BinaryOp::logical_and: case ast::BinaryOp::matmul: return {};
+    case ast::BinaryOp::logical_or:
+    case ast::BinaryOp::logical_and:
+    case ast::BinaryOp::matmul: return {};
   }
   const Scalar scalar = integer ? Scalar::integer : Scalar::real;
   return call(builtin, {scalar, 0, *shape}, {convert_scalar(left, scalar, span), convert_scalar(right, scalar, span)}, {}, span);
@@ -228,14 +234,16 @@ ExprId Checker::matmul(ExprId left, ExprId right, Span span) {
   const Type a = type(left), b = type(right);
   const auto rank_good = [](const Type& t) { return t.shape.size() == 1 || t.shape.size() == 2; };
   if (!rank_good(a) || !rank_good(b)) {
-    fail(Kind::matmul_rank, span, {to_string(a), to_string(b)}, a.shape.empty() || b.shape.empty() ? "`*` multiplies by a scalar" : "");
+    fail(Kind::matmul_rank, span, {to_string(a), to_string(b)},
+         a.shape.empty() || b.shape.empty() ? "`*` multiplies by a scalar" : "");
     return {};
   }
   if (a.shape.back() != b.shape.front()) {
     std::string hint;
     if (b.shape.size() == 2 && a.shape.back() == b.shape[1]) hint = "`transpose(…)` of the second fits";
     else if (a.shape.size() == 2 && a.shape[0] == b.shape[0]) hint = "`transpose(…)` of the first fits";
-    fail(Kind::matmul_mismatch, span, {to_string(a), to_string(b), std::to_string(a.shape.back()), std::to_string(b.shape.front())}, hint);
+    fail(Kind::matmul_mismatch, span,
+         {to_string(a), to_string(b), std::to_string(a.shape.back()), std::to_string(b.shape.front())}, hint);
     return {};
   }
   const bool integer = a.scalar == Scalar::integer && b.scalar == Scalar::integer;
@@ -243,7 +251,8 @@ ExprId Checker::matmul(ExprId left, ExprId right, Span span) {
   Type result{scalar, 0, {}};
   if (a.shape.size() == 2) result.shape.push_back(a.shape[0]);
   if (b.shape.size() == 2) result.shape.push_back(b.shape[1]);
-  return call(Builtin::matmul, std::move(result), {convert_scalar(left, scalar, span), convert_scalar(right, scalar, span)}, {}, span);
+  return call(Builtin::matmul, std::move(result), {convert_scalar(left, scalar, span), convert_scalar(right, scalar, span)}, {},
+              span);
 }
 
 Value Checker::evaluate_binary(const ast::Binary& binary, Span span, ScopeId scope) {

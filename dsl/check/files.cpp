@@ -65,8 +65,9 @@ struct Loading {
       const size_t known_files = result.files.size();
       const auto file = load(importer, path, standard);
       if (!file) {
-        diagnostics.report(DiagnosticKind::import_not_found, import.span, {path},
-                           standard ? "" : fmt::format("it is looked for beside {}; the standard library is `import std.…`", importer));
+        diagnostics.report(
+            DiagnosticKind::import_not_found, import.span, {path},
+            standard ? "" : fmt::format("it is looked for beside {}; the standard library is `import std.…`", importer));
         continue;
       }
       const bool alias = !import.alias.name.empty();
@@ -78,14 +79,17 @@ struct Loading {
 
 }  // namespace
 
-std::shared_ptr<const ParsedFiles> parse_files(SourceMap& sources, SourceId main, const Loader& loader, Diagnostics& diagnostics) {
+std::shared_ptr<const ParsedFiles> parse_files(SourceMap& sources, SourceId main, const Loader& loader,
+                                               Diagnostics& diagnostics) {
   auto result = std::make_shared<ParsedFiles>();
   Loading loading{sources, loader, diagnostics, *result, {}};
   result->main = loading.add(main, false);
   for (const char* path : {"std.prelude", "std.distributions"}) {
     const auto file = loading.load(sources[main].name(), path, true);
     if (file) result->automatic.push_back(*file);
-    else diagnostics.report(DiagnosticKind::import_not_found, {}, {path}, "the standard library is not where it should be: reinstall it");
+    else
+      diagnostics.report(DiagnosticKind::import_not_found, {}, {path},
+                         "the standard library is not where it should be: reinstall it");
   }
   for (const FileId automatic : result->automatic)
     if (automatic != result->main) loading.load_imports(automatic);

@@ -13,8 +13,8 @@ using FileId = Id<struct FileTag>;
 
 struct ImportedFile {
   FileId file;
-  std::string alias;       // what a qualified name begins with: `nn` of `import std.nn`
-  bool unqualified = true; // its names also stand alone: there is no `as`
+  std::string alias;        // what a qualified name begins with: `nn` of `import std.nn`
+  bool unqualified = true;  // its names also stand alone: there is no `as`
   Span span;
 };
 
@@ -28,7 +28,7 @@ struct ParsedFile {
 struct ParsedFiles {
   Table<FileId, ParsedFile> files;  // complete: nothing is added after parse_files
   FileId main;
-  std::vector<FileId> automatic;    // prelude, distributions
+  std::vector<FileId> automatic;  // prelude, distributions
 };
 
 }  // namespace alea

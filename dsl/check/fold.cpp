@@ -86,7 +86,8 @@ std::optional<double> elementwise(Builtin builtin, const Type& result, double a,
     case Builtin::logical_or: return a != 0 || b != 0;
     case Builtin::logical_not: return a == 0;
     case Builtin::select: return a != 0 ? b : c;
-    case Builtin::convert: case Builtin::broadcast: return a;
+    case Builtin::convert:
+    case Builtin::broadcast: return a;
     case Builtin::truncate: return std::trunc(a);
     case Builtin::to_category: return std::clamp(a, 0.0, static_cast<double>(result.categories - 1));
     case Builtin::abs: return std::fabs(a);
@@ -120,13 +121,37 @@ std::optional<double> elementwise(Builtin builtin, const Type& result, double a,
     case Builtin::atan2: return std::atan2(a, b);
     case Builtin::maximum: return larger(a, b);
     case Builtin::minimum: return smaller(a, b);
-    case Builtin::stop: case Builtin::nonzero: case Builtin::sum: case Builtin::prod: case Builtin::reduce_max:
-    case Builtin::reduce_min: case Builtin::mean: case Builtin::any: case Builtin::all: case Builtin::argmax: case Builtin::argmin:
-    case Builtin::cumsum: case Builtin::sort: case Builtin::softmax: case Builtin::log_softmax: case Builtin::logsumexp:
-    case Builtin::stack: case Builtin::concat: case Builtin::reshape: case Builtin::transpose: case Builtin::diag:
-    case Builtin::onehot: case Builtin::index: case Builtin::matmul: case Builtin::outer: case Builtin::cholesky:
-    case Builtin::solve: case Builtin::solve_lower: case Builtin::solve_upper: case Builtin::inverse: case Builtin::logdet:
-      return std::nullopt;
+    case Builtin::stop:
+    case Builtin::nonzero:
+    case Builtin::sum:
+    case Builtin::prod:
+    case Builtin::reduce_max:
+    case Builtin::reduce_min:
+    case Builtin::mean:
+    case Builtin::any:
+    case Builtin::all:
+    case Builtin::argmax:
+    case Builtin::argmin:
+    case Builtin::cumsum:
+    case Builtin::sort:
+    case Builtin::softmax:
+    case Builtin::log_softmax:
+    case Builtin::logsumexp:
+    case Builtin::stack:
+    case Builtin::concat:
+    case Builtin::reshape:
+    case Builtin::transpose:
+    case Builtin::diag:
+    case Builtin::onehot:
+    case Builtin::index:
+    case Builtin::matmul:
+    case Builtin::outer:
+    case Builtin::cholesky:
+    case Builtin::solve:
+    case Builtin::solve_lower:
+    case Builtin::solve_upper:
+    case Builtin::inverse:
+    case Builtin::logdet: return std::nullopt;
   }
   return std::nullopt;
 }
@@ -277,8 +302,12 @@ std::optional<Values> fold_values(Builtin builtin, const Type& result, std::span
     return reduce_lines(builtin, first, axis);
   }
   switch (builtin) {
-    case Builtin::cumsum: case Builtin::sort: case Builtin::softmax: case Builtin::log_softmax: return map_last_axis(builtin, first);
-    case Builtin::stack: case Builtin::concat: {
+    case Builtin::cumsum:
+    case Builtin::sort:
+    case Builtin::softmax:
+    case Builtin::log_softmax: return map_last_axis(builtin, first);
+    case Builtin::stack:
+    case Builtin::concat: {
       Values values;
       for (const Constant* operand : operands) {
         const Values part = all_of(*operand);
@@ -300,10 +329,8 @@ std::optional<Values> fold_values(Builtin builtin, const Type& result, std::span
       const int64_t n = first.type.shape[0];
       Values values(static_cast<size_t>(element_count(result.shape)), 0.0);
       for (int64_t i = 0; i < n; ++i) {
-        if (first.type.shape.size() == 1)
-          values[static_cast<size_t>(i * n + i)] = first.at(i);
-        else
-          values[static_cast<size_t>(i)] = first.at(i * n + i);
+        if (first.type.shape.size() == 1) values[static_cast<size_t>(i * n + i)] = first.at(i);
+        else values[static_cast<size_t>(i)] = first.at(i * n + i);
       }
       return values;
     }
@@ -312,14 +339,22 @@ std::optional<Values> fold_values(Builtin builtin, const Type& result, std::span
       Values values(static_cast<size_t>(element_count(result.shape)), 0.0);
       for (int64_t i = 0; i < element_count(first.type.shape); ++i) {
         const double hot = first.at(i);
-        if (hot >= 0 && hot < static_cast<double>(categories)) values[static_cast<size_t>(i * categories + static_cast<int64_t>(hot))] = 1;
+        if (hot >= 0 && hot < static_cast<double>(categories))
+          values[static_cast<size_t>(i * categories + static_cast<int64_t>(hot))] = 1;
       }
       return values;
     }
     case Builtin::index: return take(first, attributes, operands.subspan(1));
-    case Builtin::matmul: case Builtin::outer: case Builtin::cholesky: case Builtin::solve: case Builtin::solve_lower:
-    case Builtin::solve_upper: case Builtin::inverse: case Builtin::logdet: return fold_linear(builtin, operands);
-    case Builtin::stop: case Builtin::nonzero: return std::nullopt;
+    case Builtin::matmul:
+    case Builtin::outer:
+    case Builtin::cholesky:
+    case Builtin::solve:
+    case Builtin::solve_lower:
+    case Builtin::solve_upper:
+    case Builtin::inverse:
+    case Builtin::logdet: return fold_linear(builtin, operands);
+    case Builtin::stop:
+    case Builtin::nonzero: return std::nullopt;
     default: break;
   }
   // Elementwise: a splat of splats, else element by element.

@@ -29,7 +29,8 @@ const void* identity(const Value& value) {
 
 }  // namespace
 
-std::optional<std::vector<BoundFormal>> Checker::match_arguments(const std::string& callee, const std::vector<ast::Formal>& formals,
+std::optional<std::vector<BoundFormal>> Checker::match_arguments(const std::string& callee,
+                                                                 const std::vector<ast::Formal>& formals,
                                                                  const std::vector<ast::Argument>& arguments, Span span,
                                                                  ScopeId caller) {
   std::vector<BoundFormal> bound(formals.size());
@@ -50,7 +51,8 @@ std::optional<std::vector<BoundFormal>> Checker::match_arguments(const std::stri
       at = position++;
       if (at >= formals.size()) {
         if (at == formals.size())
-          fail(Kind::too_many_arguments, value_span, {callee, std::to_string(formals.size()), std::to_string(arguments.size())}, signature);
+          fail(Kind::too_many_arguments, value_span, {callee, std::to_string(formals.size()), std::to_string(arguments.size())},
+               signature);
         good = false;
         continue;
       }
@@ -66,7 +68,8 @@ std::optional<std::vector<BoundFormal>> Checker::match_arguments(const std::stri
       }
     }
     if (bound[at].given) {
-      fail(Kind::repeated_argument, argument.name.name.empty() ? value_span : argument.name.span, {formals[at].name.name, callee}, signature);
+      fail(Kind::repeated_argument, argument.name.name.empty() ? value_span : argument.name.span, {formals[at].name.name, callee},
+           signature);
       good = false;
       continue;
     }
@@ -95,7 +98,8 @@ void Checker::bind_shape(ScopeId scope, const ast::TypeExpr& formal_type, const 
     const Found known = find(name->name, scope);
     if (known.definition && !known.hidden) {
       const DefinitionKind kind = definitions_[known.definition].kind;
-      if (kind == DefinitionKind::constant || kind == DefinitionKind::changed_const || kind == DefinitionKind::formal_default) continue;
+      if (kind == DefinitionKind::constant || kind == DefinitionKind::changed_const || kind == DefinitionKind::formal_default)
+        continue;
       const Value& value = definitions_[known.definition].value;
       const auto* expr = std::get_if<ExprId>(&value);
       if (kind == DefinitionKind::bound && expr && type(*expr).shape.empty()) continue;
@@ -199,7 +203,8 @@ bool Checker::enter(const std::string& name, Span span, const void* callee, cons
 
 void Checker::leave() { calls_.pop_back(); }
 
-Value Checker::check_result(const Value& value, const std::optional<ast::TypeExpr>& declared, const ast::Block& block, ScopeId scope) {
+Value Checker::check_result(const Value& value, const std::optional<ast::TypeExpr>& declared, const ast::Block& block,
+                            ScopeId scope) {
   if (!declared || is_poison(value)) return value;
   const Span span = syntax(block.result, scope).span;
   const ExprId result = expression_of(value, span);
@@ -227,7 +232,8 @@ bool Checker::run_binds(const std::vector<ast::Statement>& binds, ScopeId scope)
       if (s->type && !is_poison(value)) {
         const Span span = syntax(s->value, scope).span;
         const auto target = type_of(*s->type, scope);
-        const ExprId coerced = target ? coerce(expression_of(value, span), *target, span, fmt::format("`{}`", s->name.name)) : ExprId{};
+        const ExprId coerced =
+            target ? coerce(expression_of(value, span), *target, span, fmt::format("`{}`", s->name.name)) : ExprId{};
         value = coerced ? Value(coerced) : Value(Poison{});
       }
       good = good && !is_poison(value);
@@ -237,7 +243,8 @@ bool Checker::run_binds(const std::vector<ast::Statement>& binds, ScopeId scope)
       good = good && vector;
       for (size_t k = 0; k < s->names.size(); ++k) {
         for (size_t j = 0; j < k; ++j)
-          if (s->names[j].name == s->names[k].name) fail(Kind::redefined, s->names[k].span, {s->names[k].name, "a name of the same `let`"});
+          if (s->names[j].name == s->names[k].name)
+            fail(Kind::redefined, s->names[k].span, {s->names[k].name, "a name of the same `let`"});
         bind(scope, s->names[k].name, s->names[k].span, let_element(vector, *s, k, syntax(s->value, scope).span));
       }
     } else if (const auto* s = std::get_if<ast::For>(&statement.value)) {
@@ -287,8 +294,8 @@ Value Checker::call_function(const FunctionRef& callee, const std::vector<ast::A
   return call_function_with(callee, std::move(*bound), span);
 }
 
-Value Checker::call_instance(const InstanceRef& instance, const std::string& name, const std::vector<ast::Argument>& arguments, Span span,
-                             ScopeId caller) {
+Value Checker::call_instance(const InstanceRef& instance, const std::string& name, const std::vector<ast::Argument>& arguments,
+                             Span span, ScopeId caller) {
   const ast::Module& module = *scopes_[instance.scope].module;
   const ast::CallDef* call_def = nullptr;
   for (const ast::Statement& statement : module.body)
@@ -313,12 +320,14 @@ Value Checker::call_value(const Value& callee, const std::string& name, const as
     return fail(Kind::generator_argument, span, {name}, "in brackets it is a list: `f([e for i in a..b])`");
   if (const auto* function = std::get_if<FunctionRef>(&callee)) return call_function(*function, call.arguments, span, scope);
   if (const auto* builtin = std::get_if<BuiltinRef>(&callee)) return call_builtin(*builtin->function, call, span, scope);
-  if (const auto* instance = std::get_if<InstanceRef>(&callee)) return call_instance(*instance, name, call.arguments, span, scope);
+  if (const auto* instance = std::get_if<InstanceRef>(&callee))
+    return call_instance(*instance, name, call.arguments, span, scope);
   if (std::holds_alternative<DistRef>(callee) || std::holds_alternative<PrimitiveRef>(callee))
     return fail(Kind::distribution_called, span, {name},
                 fmt::format("draw on a line of its own: `x ~ {}(…)`; or `{}.logpdf(x, …)`", name, name));
   if (std::holds_alternative<ModuleRef>(callee))
-    return fail(Kind::module_called, span, {name}, fmt::format("make its params first: `param f: {}(…)`, then call `f(x)`", name));
+    return fail(Kind::module_called, span, {name},
+                fmt::format("make its params first: `param f: {}(…)`, then call `f(x)`", name));
   std::string hint;
   if (std::holds_alternative<InstanceList>(callee)) hint = fmt::format("call one of them: `{}[i](x)`", name);
   else if (find_builtin(name)) hint = fmt::format("`{}` hides the function of that name here", name);

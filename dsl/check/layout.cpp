@@ -87,7 +87,8 @@ ExprId BuiltinCall::lay_out() const {
         product = total;
       }
       if (product != total || negative(*shape)) {
-        checker.fail(Kind::reshape_count, span, {to_string(type(0)), std::to_string(total), to_string(*shape), std::to_string(product)});
+        checker.fail(Kind::reshape_count, span,
+                     {to_string(type(0)), std::to_string(total), to_string(*shape), std::to_string(product)});
         return {};
       }
       Type result = type(0);
@@ -162,7 +163,8 @@ ExprId BuiltinCall::linear() const {
     case BuiltinRule::transpose: {
       if (!count(1, 1)) return {};
       Type result = type(0);
-      if (result.shape.size() < 2) return wrong(0, "a matrix", result.shape.size() == 1 ? "`@` takes a vector on either side as it is" : "");
+      if (result.shape.size() < 2)
+        return wrong(0, "a matrix", result.shape.size() == 1 ? "`@` takes a vector on either side as it is" : "");
       std::swap(result.shape[result.shape.size() - 1], result.shape[result.shape.size() - 2]);
       return emit(std::move(result), {operands[0]});
     }

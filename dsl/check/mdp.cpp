@@ -64,7 +64,10 @@ void Checker::evaluate_initial(DefinitionId id, const ast::State& state) {
   }
   if (!init) return;
   if (depends & (on_draw | on_next_state | on_action)) {
-    fail(Kind::initial_reads_step, span, {definition.name, (depends & on_next_state) ? "a next value" : (depends & on_action) ? "an action" : "a draw of the step"},
+    fail(Kind::initial_reads_step, span,
+         {definition.name, (depends & on_next_state) ? "a next value"
+                           : (depends & on_action)   ? "an action"
+                                                     : "a draw of the step"},
          "the initial value is made before the first step: of params, inputs, consts and other states' initial values");
     return;
   }
@@ -104,7 +107,8 @@ void Checker::check_initial_cycles() {
     if (marks[s] == Mark::done) return;
     if (marks[s] == Mark::open) {
       std::vector<std::string> names;
-      for (auto it = std::find(path.begin(), path.end(), s); it != path.end(); ++it) names.push_back(model.states[typed::StateId{*it}].name);
+      for (auto it = std::find(path.begin(), path.end(), s); it != path.end(); ++it)
+        names.push_back(model.states[typed::StateId{*it}].name);
       const typed::State& state = model.states[typed::StateId{s}];
       names.push_back(state.name);
       fail(Kind::initial_cycle, state.span, {state.name, fmt::format("{}", fmt::join(names, " → "))});
@@ -126,7 +130,8 @@ Value Checker::evaluate_next(DefinitionId id, const ast::Next& next) {
   if (known == scopes_[scope].names.end()) {
     const ScopeId mdp = scopes_[scope].sees;
     if (mdp && scopes_[mdp].names.contains(next.state.name))
-      return fail(Kind::policy_sets_mdp, next.state.span, {next.state.name + "'"}, "the mdp says how its states go on; a policy has states of its own");
+      return fail(Kind::policy_sets_mdp, next.state.span, {next.state.name + "'"},
+                  "the mdp says how its states go on; a policy has states of its own");
     std::vector<std::string> states;
     for (const auto& [name, other] : scopes_[scope].names)
       if (definitions_[other].kind == DefinitionKind::state) states.push_back(name);
@@ -136,7 +141,8 @@ Value Checker::evaluate_next(DefinitionId id, const ast::Next& next) {
                 near.empty() ? fmt::format("declare it: `state {}: real = 0`", next.state.name) : near);
   }
   if (definitions_[known->second].kind != DefinitionKind::state)
-    return fail(Kind::prime_of_no_state, next.state.span, {next.state.name, describe(definitions_[known->second])}, "only a state has a next value");
+    return fail(Kind::prime_of_no_state, next.state.span, {next.state.name, describe(definitions_[known->second])},
+                "only a state has a next value");
   const Value state = force(known->second);
   const auto* leaf = std::get_if<ExprId>(&state);
   if (!leaf) return Poison{};
@@ -146,7 +152,8 @@ Value Checker::evaluate_next(DefinitionId id, const ast::Next& next) {
     value = evaluate_draw(scopes_[scope].prefix + definition.name, definition.span, *next.law, state_type,
                           next.estimator ? &*next.estimator : nullptr, scope, "the state");
   else
-    value = coerce(evaluate_expression(next.value, scope), state_type, syntax(next.value, scope).span, fmt::format("`{}`", definition.name));
+    value = coerce(evaluate_expression(next.value, scope), state_type, syntax(next.value, scope).span,
+                   fmt::format("`{}`", definition.name));
   if (value) model.states[typed::StateId{table[*leaf].payload}].next = value;
   return value_of(value);
 }
@@ -177,14 +184,17 @@ ExprId Checker::random_action(const std::string& name, Span span, const Type& wa
   switch (wanted.scalar) {
     case Scalar::boolean: return draw("bernoulli", {real_constant(0.5, span)}, wanted);
     case Scalar::category: {
-      const ExprId equal = table.constant({Scalar::real, 0, {wanted.categories}}, {1.0 / static_cast<double>(wanted.categories)}, span);
+      const ExprId equal =
+          table.constant({Scalar::real, 0, {wanted.categories}}, {1.0 / static_cast<double>(wanted.categories)}, span);
       return draw("categorical", {equal}, wanted);
     }
     case Scalar::real:
-      if (low && high) return draw("uniform", {convert_scalar(low, Scalar::real, span), convert_scalar(high, Scalar::real, span)}, wanted);
+      if (low && high)
+        return draw("uniform", {convert_scalar(low, Scalar::real, span), convert_scalar(high, Scalar::real, span)}, wanted);
       break;
     case Scalar::integer: {
-      const auto first = low ? table.scalar_constant(low) : std::nullopt, last = high ? table.scalar_constant(high) : std::nullopt;
+      const auto first = low ? table.scalar_constant(low) : std::nullopt,
+                 last = high ? table.scalar_constant(high) : std::nullopt;
       if (!first || !last) break;
       const auto values = static_cast<int64_t>(std::floor(*last) - std::ceil(*first)) + 1;
       if (values < 1 || values > max_elements) break;
@@ -193,7 +203,8 @@ ExprId Checker::random_action(const std::string& name, Span span, const Type& wa
       return arithmetic(ast::BinaryOp::add, drawn, integer_constant(static_cast<int64_t>(std::ceil(*first)), span), span);
     }
   }
-  fail(Kind::random_undefined, span, {name, to_string(wanted)}, fmt::format("give the action bounds: `action {}: {} in [-1, 1]`", name, to_string(wanted)));
+  fail(Kind::random_undefined, span, {name, to_string(wanted)},
+       fmt::format("give the action bounds: `action {}: {} in [-1, 1]`", name, to_string(wanted)));
   return {};
 }
 
@@ -205,19 +216,23 @@ Value Checker::evaluate_action(DefinitionId id, const ast::Action& action) {
   ExprId low, high;
   const bool discrete = wanted->scalar == Scalar::category || wanted->scalar == Scalar::boolean;
   if (action.low && discrete)
-    return fail(Kind::discrete_bounds, syntax(action.low, mdp).span, {definition.name, to_string(*wanted)}, "its values are all it can be; leave the bounds out");
+    return fail(Kind::discrete_bounds, syntax(action.low, mdp).span, {definition.name, to_string(*wanted)},
+                "its values are all it can be; leave the bounds out");
   if (action.low) {
     const Type bound_type{wanted->scalar, 0, wanted->shape};
     for (const bool upper : {false, true}) {
       const ast::ExprId expression = upper ? action.high : action.low;
       const Span span = syntax(expression, mdp).span;
-      const ExprId value = coerce(evaluate_expression(expression, mdp), bound_type, span, fmt::format("a bound of `{}`", definition.name));
+      const ExprId value =
+          coerce(evaluate_expression(expression, mdp), bound_type, span, fmt::format("a bound of `{}`", definition.name));
       if (!value) return Poison{};
       (upper ? high : low) = value;
     }
     const typed::Expr &a = table[low], &b = table[high];
-    if (a.kind == ExprKind::constant && b.kind == ExprKind::constant && a.values.size() == 1 && b.values.size() == 1 && !(a.values[0] < b.values[0]))
-      return fail(Kind::empty_bounds, syntax(action.low, mdp).span, {definition.name, fmt::format("{}", a.values[0]), fmt::format("{}", b.values[0])});
+    if (a.kind == ExprKind::constant && b.kind == ExprKind::constant && a.values.size() == 1 && b.values.size() == 1 &&
+        !(a.values[0] < b.values[0]))
+      return fail(Kind::empty_bounds, syntax(action.low, mdp).span,
+                  {definition.name, fmt::format("{}", a.values[0]), fmt::format("{}", b.values[0])});
   }
   ExprId chosen;
   const std::string what = fmt::format("action `{}`", definition.name);
@@ -228,7 +243,8 @@ Value Checker::evaluate_action(DefinitionId id, const ast::Action& action) {
   const ExprId fallback = action.default_value ? use_default() : ExprId{};
   if (action.default_value && !fallback) return Poison{};
   if (choice_->open_actions) {
-    return value_of(table.leaf(ExprKind::input, *wanted, UINT32_MAX - 1 - static_cast<uint32_t>(id.index), on_action, definition.span));
+    return value_of(
+        table.leaf(ExprKind::input, *wanted, UINT32_MAX - 1 - static_cast<uint32_t>(id.index), on_action, definition.span));
   } else if (choice_->policy) {
     const auto& names = scopes_[policy_scope_].names;
     const auto filled = names.find(definition.name);
@@ -240,20 +256,22 @@ Value Checker::evaluate_action(DefinitionId id, const ast::Action& action) {
       chosen = fallback;
     } else {
       return fail(Kind::policy_lacks_action, choice_->policy->name.span, {choice_->policy_name, definition.name},
-                  fmt::format("add `{} = …` or `{} ~ …` to the policy, or give the action a default: `action {}: {} = …`", definition.name,
-                              definition.name, definition.name, to_string(*wanted)));
+                  fmt::format("add `{} = …` or `{} ~ …` to the policy, or give the action a default: `action {}: {} = …`",
+                              definition.name, definition.name, definition.name, to_string(*wanted)));
     }
   } else if (choice_->policy_name == "random") {
     chosen = random_action(definition.name, definition.span, *wanted, low, high);
   } else if (fallback) {
     chosen = fallback;
   } else {
-    return fail(Kind::no_default_action, definition.span, {definition.name}, "give it one: `action u: real = 0`, or write a policy");
+    return fail(Kind::no_default_action, definition.span, {definition.name},
+                "give it one: `action u: real = 0`, or write a policy");
   }
   if (!chosen || !low) return value_of(chosen);
   // clip(u, low, high): the derivative at a bound is 1, the first argument's.
   const Type clipped = *wanted;
-  return value_of(call(Builtin::minimum, clipped, {call(Builtin::maximum, clipped, {chosen, low}, {}, definition.span), high}, {}, definition.span));
+  return value_of(call(Builtin::minimum, clipped, {call(Builtin::maximum, clipped, {chosen, low}, {}, definition.span), high}, {},
+                       definition.span));
 }
 
 void Checker::check_terminate(const ast::Terminate& terminate, ScopeId scope) {
@@ -284,7 +302,8 @@ void Checker::check_timing(const ModelChoice& choice, ScopeId mdp, const std::ve
       scope = instances[i];
     }
     if (!expression) {
-      if (horizon) fail(Kind::no_horizon, choice.mdp->name.span, {choice.mdp->name.name}, "add a line `horizon 100`: the number of steps");
+      if (horizon)
+        fail(Kind::no_horizon, choice.mdp->name.span, {choice.mdp->name.name}, "add a line `horizon 100`: the number of steps");
       continue;
     }
     const Span span = syntax(expression, scope).span;
@@ -293,12 +312,14 @@ void Checker::check_timing(const ModelChoice& choice, ScopeId mdp, const std::ve
     if (horizon) {
       const auto steps = known_integer(value, span, "`horizon`");
       if (!steps) continue;
-      if (*steps < 1 || *steps > max_horizon) fail(Kind::bad_horizon, span, {std::to_string(*steps), std::to_string(max_horizon)});
+      if (*steps < 1 || *steps > max_horizon)
+        fail(Kind::bad_horizon, span, {std::to_string(*steps), std::to_string(max_horizon)});
       model.horizon = *steps;
     } else {
       const auto factor = known_real(value, span, "`discount`");
       if (!factor) continue;
-      if (!(*factor >= 0 && std::isfinite(*factor))) fail(Kind::bad_discount, span, {fmt::format("{}", *factor)}, "usually just below 1: `discount 0.99`");
+      if (!(*factor >= 0 && std::isfinite(*factor)))
+        fail(Kind::bad_discount, span, {fmt::format("{}", *factor)}, "usually just below 1: `discount 0.99`");
       model.discount = *factor;
     }
   }
@@ -325,7 +346,8 @@ std::vector<ScopeId> Checker::apply_instances(const ModelChoice& choice, ScopeId
       }
       const Found other = find(name.name, mdp);
       if (other.definition) {
-        fail(Kind::not_a_const, name.span, {name.name, describe(definitions_[other.definition])}, "an instance changes consts, `horizon` and `discount`");
+        fail(Kind::not_a_const, name.span, {name.name, describe(definitions_[other.definition])},
+             "an instance changes consts, `horizon` and `discount`");
         continue;
       }
       std::vector<std::string> names;
@@ -349,9 +371,11 @@ void Checker::check_policy_names(ScopeId policy, ScopeId mdp) {
                       definition.kind == DefinitionKind::let_element;
     if (other.kind == DefinitionKind::action && node) continue;
     if (other.kind == DefinitionKind::action)
-      fail(Kind::action_not_node, definition.span, {definition.name, describe(definition)}, fmt::format("write `{} = …` or `{} ~ …`", definition.name, definition.name));
+      fail(Kind::action_not_node, definition.span, {definition.name, describe(definition)},
+           fmt::format("write `{} = …` or `{} ~ …`", definition.name, definition.name));
     else
-      fail(Kind::policy_name_taken, definition.span, {definition.name, describe(other)}, fmt::format("the mdp's is at {}", place(other.span)));
+      fail(Kind::policy_name_taken, definition.span, {definition.name, describe(other)},
+           fmt::format("the mdp's is at {}", place(other.span)));
   }
 }
 
@@ -384,7 +408,8 @@ void Checker::check_mdp(const ModelChoice& choice) {
     force_block(block);
     const std::vector<DefinitionId> order = scopes_[block].order;
     for (const DefinitionId id : order)
-      if (definitions_[id].kind == DefinitionKind::state) evaluate_initial(id, std::get<ast::State>(definitions_[id].statement->value));
+      if (definitions_[id].kind == DefinitionKind::state)
+        evaluate_initial(id, std::get<ast::State>(definitions_[id].statement->value));
   }
   check_initial_cycles();
   check_objectives(mdp, choice.mdp->body);
@@ -392,7 +417,8 @@ void Checker::check_mdp(const ModelChoice& choice) {
     if (const auto* terminate = std::get_if<ast::Terminate>(&statement.value)) check_terminate(*terminate, mdp);
   if (choice.policy) check_objectives(policy_scope_, choice.policy->body);
   for (const ScopeId block : blocks) collect_nodes(block);
-  if (model.objectives.empty() && !failed()) fail(Kind::no_objective, choice.mdp->name.span, {choice.name}, "add `reward …` or `cost …`");
+  if (model.objectives.empty() && !failed())
+    fail(Kind::no_objective, choice.mdp->name.span, {choice.name}, "add `reward …` or `cost …`");
 }
 
 }  // namespace alea::check

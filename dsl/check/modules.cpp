@@ -19,7 +19,8 @@ Value Checker::evaluate_param(const ast::Param& param, const std::string& name, 
   const auto param_type = type_of(declared, scope);
   if (!param_type) return Poison{};
   if (param_type->scalar != Scalar::real)
-    return fail(Kind::param_not_real, declared.span, {name, to_string(*param_type)}, "a gradient is taken with respect to reals; a number that is fixed is a `const`");
+    return fail(Kind::param_not_real, declared.span, {name, to_string(*param_type)},
+                "a gradient is taken with respect to reals; a number that is fixed is a `const`");
   const typed::ParamId id = model.params.add({name, *param_type, {}, span});
   const ExprId leaf = table.leaf(ExprKind::param, *param_type, id.index, on_param, span);
   if (!param.value && !param.law) return leaf;
@@ -37,7 +38,8 @@ Value Checker::evaluate_param(const ast::Param& param, const std::string& name, 
   }
   if (!init) return leaf;
   if (depends != 0) {
-    fail(Kind::initial_not_known, value_span, {what, dependence_text(init)}, "it may use consts, and draws of its own: `~ normal(0, 0.1)`");
+    fail(Kind::initial_not_known, value_span, {what, dependence_text(init)},
+         "it may use consts, and draws of its own: `~ normal(0, 0.1)`");
     return leaf;
   }
   model.params[id].init = init;
@@ -50,7 +52,8 @@ Value Checker::instantiate(const ast::ModuleRef& module, const std::string& name
   if (!range) return Poison{};
   if (range->second - range->first > max_unrolled)
     return fail(Kind::unrolled_too_long, module.span,
-                {std::to_string(range->second - range->first), std::to_string(max_unrolled), module.index.name}, "each module of the list has params of its own");
+                {std::to_string(range->second - range->first), std::to_string(max_unrolled), module.index.name},
+                "each module of the list has params of its own");
   InstanceList list;
   for (int64_t i = range->first; i < range->second; ++i) {
     // The names inside keep the prefix of the list; the index is known to the arguments alone.
@@ -89,7 +92,9 @@ Value Checker::instantiate_one(const ast::ModuleRef& reference, const std::strin
   const auto* target = std::get_if<ModuleRef>(&found);
   if (!target)
     return fail(Kind::not_a_module, reference.path.back().span, {callee, kind_of(found)},
-                std::holds_alternative<ExprId>(found) || std::holds_alternative<FunctionRef>(found) ? "a param's type is `real`, `real[n]` or a module" : "");
+                std::holds_alternative<ExprId>(found) || std::holds_alternative<FunctionRef>(found)
+                    ? "a param's type is `real`, `real[n]` or a module"
+                    : "");
   const ast::Module& module = *target->module;
   auto bound = match_arguments(callee, module.formals, reference.arguments, reference.span, scope);
   if (!bound || !enter(callee, reference.span, &module, *bound)) return Poison{};

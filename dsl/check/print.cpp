@@ -47,7 +47,8 @@ struct Printer {
         const typed::Draw& draw = model.draws[typed::DrawId{expr.payload}];
         pending.insert(pending.end(), draw.arguments.begin(), draw.arguments.end());
         for (const typed::Binding& binding : draw.formals) pending.push_back(binding.value);
-        pending.insert(pending.end(), {draw.sample, draw.logpdf, draw.support.low, draw.support.high, draw.estimator.baseline_value});
+        pending.insert(pending.end(),
+                       {draw.sample, draw.logpdf, draw.support.low, draw.support.high, draw.estimator.baseline_value});
       }
     }
   }
@@ -65,11 +66,13 @@ struct Printer {
   std::string operation(const typed::Expr& expr) const {
     switch (expr.kind) {
       case ExprKind::constant: {
-        std::vector<double> shown(expr.values.begin(), expr.values.begin() + static_cast<ptrdiff_t>(std::min<size_t>(expr.values.size(), 16)));
+        std::vector<double> shown(expr.values.begin(),
+                                  expr.values.begin() + static_cast<ptrdiff_t>(std::min<size_t>(expr.values.size(), 16)));
         return fmt::format("constant {}{}", fmt::join(shown, " "), shown.size() < expr.values.size() ? " …" : "");
       }
       case ExprKind::param: return "param " + model.params[typed::ParamId{expr.payload}].name;
-      case ExprKind::input: return expr.payload < model.inputs.size() ? "input " + model.inputs[typed::InputId{expr.payload}].name : "open action";
+      case ExprKind::input:
+        return expr.payload < model.inputs.size() ? "input " + model.inputs[typed::InputId{expr.payload}].name : "open action";
       case ExprKind::state: return "state " + model.states[typed::StateId{expr.payload}].name;
       case ExprKind::next_state: return "next " + model.states[typed::StateId{expr.payload}].name;
       case ExprKind::time: return "time";
@@ -115,24 +118,29 @@ std::string print(const typed::Model& model) {
   for (const typed::Objective& objective : model.objectives) p.reach(objective.value);
   for (const typed::Terminate& terminate : model.terminates) p.reach(terminate.condition);
 
-  p.line(fmt::format("{} {}{}", model.is_mdp ? "mdp" : "graph", model.name, model.policy.empty() ? "" : " policy " + model.policy));
+  p.line(
+      fmt::format("{} {}{}", model.is_mdp ? "mdp" : "graph", model.name, model.policy.empty() ? "" : " policy " + model.policy));
   if (model.is_mdp) p.line(fmt::format("horizon {} discount {}", model.horizon, model.discount));
-  for (const typed::Param& param : model.params) p.line(fmt::format("param {}: {} init {}", param.name, to_string(param.type), Printer::id(param.init)));
+  for (const typed::Param& param : model.params)
+    p.line(fmt::format("param {}: {} init {}", param.name, to_string(param.type), Printer::id(param.init)));
   for (const typed::Input& input : model.inputs) p.line(fmt::format("input {}: {}", input.name, to_string(input.type)));
   for (const typed::State& state : model.states)
-    p.line(fmt::format("state {}: {} init {} next {}", state.name, to_string(state.type), Printer::id(state.init), Printer::id(state.next)));
+    p.line(fmt::format("state {}: {} init {} next {}", state.name, to_string(state.type), Printer::id(state.init),
+                       Printer::id(state.next)));
   for (size_t i = 0; i < model.draws.size(); ++i) {
     const typed::Draw& draw = model.draws[typed::DrawId{static_cast<uint32_t>(i)}];
     if (!p.draw_reached[i]) continue;
-    std::string content = fmt::format("draw {}: {} ~ {} batch {}", draw.name, to_string(draw.type), draw.law, to_string(draw.batch));
+    std::string content =
+        fmt::format("draw {}: {} ~ {} batch {}", draw.name, to_string(draw.type), draw.law, to_string(draw.batch));
     if (draw.primitive != typed::Primitive::none) {
       for (const ExprId argument : draw.arguments) content += " " + Printer::id(argument);
     } else {
       content += fmt::format(" [{}] sample {} logpdf {}{} support {}", p.bindings(draw.formals), Printer::id(draw.sample),
-                             draw.logpdf ? fmt::format("?{} ", draw.value.index) : "", Printer::id(draw.logpdf), name_of(draw.support.kind));
+                             draw.logpdf ? fmt::format("?{} ", draw.value.index) : "", Printer::id(draw.logpdf),
+                             name_of(draw.support.kind));
       if (draw.support.kind == typed::SupportKind::interval || draw.support.kind == typed::SupportKind::integers)
-        content += fmt::format(" {}{}, {}{}", draw.support.low_open ? "(" : "[", Printer::id(draw.support.low), Printer::id(draw.support.high),
-                               draw.support.high_open ? ")" : "]");
+        content += fmt::format(" {}{}, {}{}", draw.support.low_open ? "(" : "[", Printer::id(draw.support.low),
+                               Printer::id(draw.support.high), draw.support.high_open ? ")" : "]");
     }
     if (!draw.estimator.name.empty()) content += " by " + draw.estimator.name;
     if (!draw.estimator.baseline.empty()) content += " baseline " + draw.estimator.baseline;
@@ -145,7 +153,8 @@ std::string print(const typed::Model& model) {
   for (const typed::NamedValue& node : model.nodes)
     p.line(fmt::format("{}{} = {}", node.observed ? "observe " : "node ", node.name, Printer::id(node.value)));
   for (const typed::Objective& objective : model.objectives)
-    p.line(fmt::format("{}{} {}", objective.final ? "final " : "", model.maximise ? "reward" : "cost", Printer::id(objective.value)));
+    p.line(fmt::format("{}{} {}", objective.final ? "final " : "", model.maximise ? "reward" : "cost",
+                       Printer::id(objective.value)));
   for (const typed::Terminate& terminate : model.terminates) p.line("terminate " + Printer::id(terminate.condition));
   return p.text;
 }

@@ -56,14 +56,16 @@ ExprId BuiltinCall::reduce() const {
         }
         ExprId b = number(1);
         if (!b) return {};
-        const auto shape = checker.common_shape(checker.type(a).shape, checker.type(b).shape, span, fmt::format("`{}`", function.name));
+        const auto shape =
+            checker.common_shape(checker.type(a).shape, checker.type(b).shape, span, fmt::format("`{}`", function.name));
         if (!shape) return {};
         const bool integer = checker.type(a).scalar == Scalar::integer && checker.type(b).scalar == Scalar::integer;
         const Scalar scalar = integer ? Scalar::integer : Scalar::real;
         return emit({scalar, 0, *shape}, {convert(a, scalar), convert(b, scalar)});
       }
       if (checker.type(a).shape.empty()) return wrong(0, "an array, or two arguments");
-      return reduce_with(*this, function.builtin == Builtin::maximum ? Builtin::reduce_max : Builtin::reduce_min, a, checker.type(a).scalar);
+      return reduce_with(*this, function.builtin == Builtin::maximum ? Builtin::reduce_max : Builtin::reduce_min, a,
+                         checker.type(a).scalar);
     }
     case BuiltinRule::reduction: {
       if (!count(1, 1)) return {};
@@ -74,7 +76,8 @@ ExprId BuiltinCall::reduce() const {
     }
     case BuiltinRule::truth:
       if (!count(1, 1)) return {};
-      if (type(0).scalar != Scalar::boolean || type(0).shape.empty()) return wrong(0, "an array of bool", "compare first: `any(x > 0)`");
+      if (type(0).scalar != Scalar::boolean || type(0).shape.empty())
+        return wrong(0, "an array of bool", "compare first: `any(x > 0)`");
       return reduce_with(*this, function.builtin, operands[0], Scalar::boolean);
     case BuiltinRule::arg_extremum: {
       if (!count(1, 1)) return {};
@@ -85,7 +88,8 @@ ExprId BuiltinCall::reduce() const {
       if (shape.size() > 1 && !axis) return wrong(0, "a vector, or `axis = k`");
       return reduce_with(*this, function.builtin, a, Scalar::integer);
     }
-    case BuiltinRule::along_last: case BuiltinRule::logsumexp: {
+    case BuiltinRule::along_last:
+    case BuiltinRule::logsumexp: {
       if (!count(1, 1)) return {};
       const bool keeps_kind = function.builtin == Builtin::cumsum || function.builtin == Builtin::sort;
       const ExprId a = keeps_kind ? number(0) : real(0);

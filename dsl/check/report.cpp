@@ -28,14 +28,17 @@ std::string kind_of(const Value& value) {
 
 std::string describe(const Definition& definition) {
   switch (definition.kind) {
-    case DefinitionKind::bound: case DefinitionKind::formal_default: return "a local name";
-    case DefinitionKind::changed_const: case DefinitionKind::constant: return "a const";
+    case DefinitionKind::bound:
+    case DefinitionKind::formal_default: return "a local name";
+    case DefinitionKind::changed_const:
+    case DefinitionKind::constant: return "a const";
     case DefinitionKind::function: return "a function";
     case DefinitionKind::param: return "a param";
     case DefinitionKind::module: return "a module";
     case DefinitionKind::dist: return "a distribution";
     case DefinitionKind::input: return "an input";
-    case DefinitionKind::deterministic: case DefinitionKind::let_element: return "a node";
+    case DefinitionKind::deterministic:
+    case DefinitionKind::let_element: return "a node";
     case DefinitionKind::stochastic: return "a stochastic node";
     case DefinitionKind::state: return "a state";
     case DefinitionKind::next_state: return "the next value of a state";
@@ -97,7 +100,8 @@ Poison Checker::fail(Kind kind, Span span, std::vector<std::string> arguments, s
     }
   } else if (hint.empty() && !calls_.empty()) {
     const CallSite& site = calls_.back();
-    if (site.span && !is_standard(site.span)) hint = fmt::format("as called at {}: {}", place(site.span), source_text(site.span).substr(0, 60));
+    if (site.span && !is_standard(site.span))
+      hint = fmt::format("as called at {}: {}", place(site.span), source_text(site.span).substr(0, 60));
   }
   reports.push_back({kind, span, std::move(arguments), std::move(hint)});
   return {};

@@ -45,8 +45,7 @@ bool Checker::in_time(ScopeId id) const {
 
 DefinitionId Checker::define(ScopeId scope, std::string name, Span span, DefinitionKind kind, const ast::Statement* statement,
                              const void* item) {
-  if (name == "pi" || name == "inf")
-    fail(Kind::builtin_redefined, span, {name, "a built-in constant"});
+  if (name == "pi" || name == "inf") fail(Kind::builtin_redefined, span, {name, "a built-in constant"});
   else if (name == "time" && in_time(scope))
     fail(Kind::builtin_redefined, span, {name, "the step index in an mdp and its policies"});
   const auto known = scopes_[scope].names.find(name);
@@ -74,7 +73,8 @@ void Checker::bind(ScopeId scope, const std::string& name, Span span, Value valu
   auto [known, is_new] = scopes_[scope].names.try_emplace(name);
   if (is_new) {
     if (name == "pi" || name == "inf") fail(Kind::builtin_redefined, span, {name, "a built-in constant"});
-    if (name == "time" && in_time(scope)) fail(Kind::builtin_redefined, span, {name, "the step index in an mdp and its policies"});
+    if (name == "time" && in_time(scope))
+      fail(Kind::builtin_redefined, span, {name, "the step index in an mdp and its policies"});
     Definition definition;
     definition.name = name;
     definition.span = span;
@@ -110,7 +110,8 @@ ScopeId Checker::file_scope(FileId file) {
       define(scope, dist->name.name, dist->name.span, DefinitionKind::dist, nullptr, dist);
     const auto define_model = [&](const ast::Ident& name, const char* kind) {
       const DefinitionId id = define(scope, name.name, name.span, DefinitionKind::model);
-      if (definitions_[id].kind == DefinitionKind::model && is_poison(definitions_[id].value)) definitions_[id].value = ModelRef{kind};
+      if (definitions_[id].kind == DefinitionKind::model && is_poison(definitions_[id].value))
+        definitions_[id].value = ModelRef{kind};
     };
     if (const auto* graph = std::get_if<ast::Graph>(&item.value)) define_model(graph->name, "a graph");
     if (const auto* mdp = std::get_if<ast::Mdp>(&item.value)) define_model(mdp->name, "an mdp");
@@ -205,17 +206,28 @@ bool Checker::visible_to_policy(DefinitionId id, ScopeId) {
   if (definition.observed) return true;
   if (mdp_observes_) return false;
   switch (definition.kind) {
-    case DefinitionKind::state: case DefinitionKind::input: return true;
-    case DefinitionKind::deterministic: case DefinitionKind::let_element: {
+    case DefinitionKind::state:
+    case DefinitionKind::input: return true;
+    case DefinitionKind::deterministic:
+    case DefinitionKind::let_element: {
       if (definition.progress == Definition::Progress::active) return false;
       const Value value = force(id);
       const auto* expr = std::get_if<ExprId>(&value);
       if (!expr) return is_poison(value);
       return (table.facts(*expr).dependence & ~(on_state | on_input | on_time | on_param)) == 0;
     }
-    case DefinitionKind::bound: case DefinitionKind::formal_default: case DefinitionKind::changed_const: case DefinitionKind::constant:
-    case DefinitionKind::function: case DefinitionKind::param: case DefinitionKind::module: case DefinitionKind::dist:
-    case DefinitionKind::stochastic: case DefinitionKind::next_state: case DefinitionKind::action: case DefinitionKind::namespace_:
+    case DefinitionKind::bound:
+    case DefinitionKind::formal_default:
+    case DefinitionKind::changed_const:
+    case DefinitionKind::constant:
+    case DefinitionKind::function:
+    case DefinitionKind::param:
+    case DefinitionKind::module:
+    case DefinitionKind::dist:
+    case DefinitionKind::stochastic:
+    case DefinitionKind::next_state:
+    case DefinitionKind::action:
+    case DefinitionKind::namespace_:
     case DefinitionKind::model: return false;
   }
   return false;
@@ -256,9 +268,11 @@ Value Checker::resolve(const std::string& name, Span span, ScopeId scope) {
     const Definition& definition = definitions_[found.definition];
     const bool of_instance = scopes_[scope].kind == ScopeKind::instance;
     if (of_instance) return fail(Kind::instance_reads_node, span, {name, describe(definition)});
-    return fail(Kind::not_observed, span, {name, describe(definition)},
-                mdp_observes_ ? fmt::format("add `observe {}` to the mdp if the policy may see it", name)
-                              : "a policy sees states and what depends only on states, inputs and `time`, unless the mdp has `observe` nodes");
+    return fail(
+        Kind::not_observed, span, {name, describe(definition)},
+        mdp_observes_
+            ? fmt::format("add `observe {}` to the mdp if the policy may see it", name)
+            : "a policy sees states and what depends only on states, inputs and `time`, unless the mdp has `observe` nodes");
   }
   if (found.definition) return force(found.definition);
   if (const BuiltinFunction* function = find_builtin(name)) return BuiltinRef{function};
@@ -306,7 +320,8 @@ void Checker::report_cycle(DefinitionId id) {
   const Definition& definition = definitions_[id];
   if (formals) {
     const Span span = calls_.empty() ? definition.span : calls_.back().span;
-    fail(Kind::formal_cycle, span, {fmt::format("`{}`", fmt::join(names, "`, `"))}, fmt::format("give `{}`", fmt::join(names, "` or `")));
+    fail(Kind::formal_cycle, span, {fmt::format("`{}`", fmt::join(names, "`, `"))},
+         fmt::format("give `{}`", fmt::join(names, "` or `")));
   } else {
     names.push_back(definition.name);
     fail(Kind::definition_cycle, definition.span, {definition.name, fmt::format("{}", fmt::join(names, " → "))},
@@ -370,9 +385,11 @@ Value Checker::evaluate_definition(DefinitionId id) {
   const ScopeId scope = definition.scope;
   const auto as = [](ExprId expr) -> Value { return expr ? Value(expr) : Value(Poison{}); };
   switch (definition.kind) {
-    case DefinitionKind::bound: case DefinitionKind::model: return definition.value;
+    case DefinitionKind::bound:
+    case DefinitionKind::model: return definition.value;
     case DefinitionKind::formal_default: return evaluate(definition.expression, scope);
-    case DefinitionKind::changed_const: case DefinitionKind::constant: {
+    case DefinitionKind::changed_const:
+    case DefinitionKind::constant: {
       const auto& constant = *static_cast<const ast::Const*>(definition.item);
       const auto change = changes_.find(&constant);
       if (change == changes_.end()) return evaluate_const(id, constant, constant.value, scope);
@@ -424,8 +441,7 @@ Value Checker::evaluate_definition(DefinitionId id) {
       std::optional<Type> target = node.type ? type_of(*node.type, scope) : action_type(scope, definition.name);
       if (node.type && !target) return Poison{};
       return as(evaluate_draw(scopes_[scope].prefix + definition.name, definition.span, node.law, target,
-                              node.estimator ? &*node.estimator : nullptr, scope,
-                              node.type ? "the annotation" : "the action"));
+                              node.estimator ? &*node.estimator : nullptr, scope, node.type ? "the annotation" : "the action"));
     }
     case DefinitionKind::state: return evaluate_state(id, std::get<ast::State>(definition.statement->value));
     case DefinitionKind::next_state: return evaluate_next(id, std::get<ast::Next>(definition.statement->value));

@@ -1,10 +1,10 @@
 // Types: reading them, promotion (bool → int → real, cat → int), broadcasting (scalars only), annotations,
 // and the places where a value must be known now.
-#include "dsl/check/checker.h"
-
 #include <fmt/format.h>
 
 #include <cmath>
+
+#include "dsl/check/checker.h"
 
 namespace alea::check {
 
@@ -100,7 +100,8 @@ std::optional<int64_t> Checker::known_integer(ExprId id, Span span, const std::s
   if (found.scalar == Scalar::real || found.scalar == Scalar::boolean) {
     const bool whole = found.scalar == Scalar::real && value == std::floor(value) && std::fabs(value) < max_exact_integer;
     fail(Kind::integer_expected, span, {what, to_string(found)},
-         whole ? fmt::format("write `{:.0f}`, or `int(…)` around a computed one", value) : "`int(x)` converts, `a // b` divides into an int");
+         whole ? fmt::format("write `{:.0f}`, or `int(…)` around a computed one", value)
+               : "`int(x)` converts, `a // b` divides into an int");
     return std::nullopt;
   }
   return static_cast<int64_t>(value);
@@ -123,7 +124,9 @@ ExprId Checker::expression_of(const Value& value, Span span) {
                         std::holds_alternative<InstanceRef>(value);
   const bool drawn = std::holds_alternative<DistRef>(value) || std::holds_alternative<PrimitiveRef>(value);
   fail(Kind::not_a_value, span, {kind_of(value)},
-       callable ? "call it: `f(x)`" : drawn ? "a distribution is drawn from on a line of its own: `x ~ normal(0, 1)`" : "");
+       callable ? "call it: `f(x)`"
+       : drawn  ? "a distribution is drawn from on a line of its own: `x ~ normal(0, 1)`"
+                : "");
   return {};
 }
 
@@ -131,7 +134,9 @@ ExprId Checker::real_constant(double value, Span span) { return table.constant({
 ExprId Checker::integer_constant(int64_t value, Span span) {
   return table.constant({Scalar::integer, 0, {}}, {static_cast<double>(value)}, span);
 }
-ExprId Checker::boolean_constant(bool value, Span span) { return table.constant({Scalar::boolean, 0, {}}, {value ? 1.0 : 0.0}, span); }
+ExprId Checker::boolean_constant(bool value, Span span) {
+  return table.constant({Scalar::boolean, 0, {}}, {value ? 1.0 : 0.0}, span);
+}
 
 ExprId Checker::call(Builtin builtin, Type result, std::vector<ExprId> inputs, std::vector<int64_t> attributes, Span span) {
   for (const ExprId input : inputs)
@@ -147,7 +152,8 @@ ExprId Checker::call(Builtin builtin, Type result, std::vector<ExprId> inputs, s
   if (made.kind == ExprKind::constant && result.scalar == Scalar::integer)
     for (const double value : made.values)
       if (!(std::fabs(value) <= max_exact_integer)) {
-        fail(Kind::integer_overflow, span, {std::isnan(value) || std::isinf(value) ? "no integer" : fmt::format("{:.3g}", value)});
+        fail(Kind::integer_overflow, span,
+             {std::isnan(value) || std::isinf(value) ? "no integer" : fmt::format("{:.3g}", value)});
         return {};
       }
   return id;
@@ -207,14 +213,15 @@ ExprId Checker::coerce_scalar(ExprId id, const Type& target, Span span, const st
       if (expr.kind == ExprKind::constant)
         for (const double value : expr.values)
           if (value < 0 || value >= static_cast<double>(target.categories)) {
-            fail(Kind::category_out_of_range, span, {fmt::format("{:.0f}", value), std::to_string(target.categories),
-                                                     std::to_string(target.categories - 1)});
+            fail(Kind::category_out_of_range, span,
+                 {fmt::format("{:.0f}", value), std::to_string(target.categories), std::to_string(target.categories - 1)});
             return {};
           }
       Type result = target;
       result.shape = found.shape;
       const auto range = table.integer_range(integer);
-      const bool inside = expr.kind == ExprKind::constant || (range && range->low >= 0 && range->high < static_cast<double>(target.categories));
+      const bool inside =
+          expr.kind == ExprKind::constant || (range && range->low >= 0 && range->high < static_cast<double>(target.categories));
       return call(inside ? Builtin::convert : Builtin::to_category, std::move(result), {integer}, {}, span);
     }
   }
@@ -237,8 +244,7 @@ std::optional<Shape> Checker::common_shape(const Shape& a, const Shape& b, Span 
   if (a.empty()) return b;
   std::string hint = "only a scalar is copied to another shape";
   if (a.size() == 2 && b.size() == 2 && a[1] == b[0]) hint = "`@` is the matrix product";
-  if (a.size() == b.size() + 1 && Shape(a.begin() + 1, a.end()) == b)
-    hint = "write the rows out: `[a[i] + b for i in 0..n]`";
+  if (a.size() == b.size() + 1 && Shape(a.begin() + 1, a.end()) == b) hint = "write the rows out: `[a[i] + b for i in 0..n]`";
   fail(Kind::shape_mismatch, span, {what, shapes_text(a, b)}, std::move(hint));
   return std::nullopt;
 }

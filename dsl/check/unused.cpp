@@ -18,7 +18,8 @@ struct Checker::NameWalk {
     if (checker.find(word, scope).definition || find_builtin(word) || find_primitive(word)) return;
     std::vector<std::string> candidates = checker.visible_names(scope);
     candidates.insert(candidates.end(), local.begin(), local.end());
-    checker.fail(distribution ? Kind::unknown_distribution : Kind::unknown_name, span, {word}, checker.did_you_mean(word, candidates));
+    checker.fail(distribution ? Kind::unknown_distribution : Kind::unknown_name, span, {word},
+                 checker.did_you_mean(word, candidates));
   }
 
   void expression(ast::ExprId id) {
@@ -175,7 +176,8 @@ void Checker::check_unused(FileId file) {
     if (kind == DefinitionKind::constant || kind == DefinitionKind::param) force(id);
   }
   for (const ast::Item& item : file_of(file).tree.items) {
-    if (const auto* function = std::get_if<ast::Fn>(&item.value); function && !entered.contains(function)) walk_function(*function, scope);
+    if (const auto* function = std::get_if<ast::Fn>(&item.value); function && !entered.contains(function))
+      walk_function(*function, scope);
     if (const auto* module = std::get_if<ast::Module>(&item.value); module && !entered.contains(module)) {
       NameWalk walk{*this, scope, {}};
       walk.formals(module->formals);

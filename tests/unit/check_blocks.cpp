@@ -28,12 +28,15 @@ mdp walk {
 )";
 
 std::string mdp_error(const std::string& lines, const std::string& policy = "") {
-  return check_file_text("mdp m {\n" + lines + "\n}\n" + (policy.empty() ? "" : "policy p for m {\n" + policy + "\n}\n"))->codes();
+  return check_file_text("mdp m {\n" + lines + "\n}\n" + (policy.empty() ? "" : "policy p for m {\n" + policy + "\n}\n"))
+      ->codes();
 }
 
-const std::string observed = "horizon 5 state x: real = 0 state y: real = 1 action u: real n ~ normal(0, 1) z = y + n observe o = x + 1 "
-                             "x' = x + u y' = y + n cost x ";
-const std::string open_states = "horizon 5 input d: real state x: real = 0 action u: real n ~ normal(0, 1) z = x + d w = x + n x' = x + u cost x ";
+const std::string observed =
+    "horizon 5 state x: real = 0 state y: real = 1 action u: real n ~ normal(0, 1) z = y + n observe o = x + 1 "
+    "x' = x + u y' = y + n cost x ";
+const std::string open_states =
+    "horizon 5 input d: real state x: real = 0 action u: real n ~ normal(0, 1) z = x + d w = x + n x' = x + u cost x ";
 
 }  // namespace
 
@@ -94,7 +97,8 @@ TEST_CASE("let takes a vector apart") {
 }
 
 TEST_CASE("params are real, their initial values known") {
-  const auto checked = check_graph_text("const k = 2  param a: real[k] = 0.5  param b: real ~ normal(0, 0.1)  param c: real  cost sum(a) + b + c");
+  const auto checked =
+      check_graph_text("const k = 2  param a: real[k] = 0.5  param b: real ~ normal(0, 0.1)  param c: real  cost sum(a) + b + c");
   REQUIRE(checked->model);
   REQUIRE(checked->model->params.size() == 3);
   CHECK(checked->model->params[typed::ParamId{0}].init);
@@ -127,8 +131,11 @@ TEST_CASE("the default and the random policy") {
   CHECK(check_model_text(walk, {.policy = "random"})->model->draws.size() > check_model_text(walk)->model->draws.size());
   CHECK(check_model_text("mdp m { horizon 3 action u: real x = u cost x }")->codes() == "no_policy");
   CHECK(check_model_text("mdp m { horizon 3 action u: real x = u cost x }", {.policy = "random"})->codes() == "random_undefined");
-  CHECK(check_model_text("mdp m { horizon 3 action u: real x = u cost x }", {.policy = "default"})->codes() == "no_default_action");
-  CHECK(check_model_text("mdp m { horizon 3 action u: cat(4)[2] action b: bool action k: int in [2, 5] cost u + b + k }", {.policy = "random"})->codes() == "");
+  CHECK(check_model_text("mdp m { horizon 3 action u: real x = u cost x }", {.policy = "default"})->codes() ==
+        "no_default_action");
+  CHECK(check_model_text("mdp m { horizon 3 action u: cat(4)[2] action b: bool action k: int in [2, 5] cost u + b + k }",
+                         {.policy = "random"})
+            ->codes() == "");
   CHECK(check_model_text("mdp m { horizon 3 cost time }")->codes() == "");
   const std::string own = "mdp m { horizon 3 action u: real = 1 cost u } policy default for m { u = 2 }";
   CHECK(check_model_text(own, {.policy = "default"})->model->policy == "default");
@@ -152,7 +159,9 @@ TEST_CASE("--set, and instances, change consts and what is computed from them") 
   options.constants = {{"n", "zap"}};
   CHECK(check_model_text(walk, options)->codes() == "unknown_name");
 
-  const std::string instances = walk + "instance long of walk { n = 20 step_size = 3 discount 0.9 }\ninstance longer of long { n = 2 * int(step_size) horizon 33 }\n";
+  const std::string instances = walk +
+                                "instance long of walk { n = 20 step_size = 3 discount 0.9 }\ninstance longer of long { n = 2 * "
+                                "int(step_size) horizon 33 }\n";
   const auto first = check_model_text(instances, {.model = "long"});
   INFO(first->text());
   REQUIRE(first->model);
@@ -234,7 +243,8 @@ TEST_CASE("a policy fills actions, with memory, params and objectives of its own
 }
 
 TEST_CASE("the policy's draw is clipped before the mdp sees it") {
-  const auto checked = check_model_text("mdp m { horizon 3 action u: real in [-1, 1] v = u cost v } policy p for m { u ~ normal(0, 5) w = u }");
+  const auto checked =
+      check_model_text("mdp m { horizon 3 action u: real in [-1, 1] v = u cost v } policy p for m { u ~ normal(0, 5) w = u }");
   INFO(checked->text());
   REQUIRE(checked->model);
   const typed::Model& m = *checked->model;
@@ -259,10 +269,11 @@ TEST_CASE("the choice of model and policy") {
 }
 
 TEST_CASE("imports: relative, standard, with and without a name") {
-  const std::map<std::string, std::string> others = {{"lib.alea", "const k = 3 fn twice(x) = 2 * x module m() { param w: real call(x) = w * x }"},
-                                                     {"base.alea", "mdp base { horizon 3 const c = 1 action u: real cost u * c }"},
-                                                     {"circle.alea", "import \"model.alea\" const z = 1"},
-                                                     {"other.alea", "const k = 4"}};
+  const std::map<std::string, std::string> others = {
+      {"lib.alea", "const k = 3 fn twice(x) = 2 * x module m() { param w: real call(x) = w * x }"},
+      {"base.alea", "mdp base { horizon 3 const c = 1 action u: real cost u * c }"},
+      {"circle.alea", "import \"model.alea\" const z = 1"},
+      {"other.alea", "const k = 4"}};
   CHECK(check_file_text("import lib graph g { cost twice(k) }", {}, others)->codes() == "");
   CHECK(check_file_text("import \"lib.alea\" as lib graph g { cost lib.twice(lib.k) }", {}, others)->codes() == "");
   CHECK(check_file_text("import lib as l graph g { cost twice(1) }", {}, others)->codes() == "unknown_name");

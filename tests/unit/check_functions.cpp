@@ -40,7 +40,8 @@ TEST_CASE("functions are specialised per use") {
   CHECK(value("fn f(x, k = 2) = x * k", "f(3) + f(3, 10) + f(k = 1, x = 1)") == std::vector<double>{37});
   CHECK(value("fn f(x) { y = x * 2  y = y + 1  return y }", "f(5)") == std::vector<double>{11});
   CHECK(value("fn f(n: int) { s = 0  for i in 0..n { s = s + i }  return s }", "f(5)") == std::vector<double>{10});
-  CHECK(value("fn f(n: int) { v = [1]  for i in 0..n { v = concat(v, v) }  return v }", "length(f(3))") == std::vector<double>{8});
+  CHECK(value("fn f(n: int) { v = [1]  for i in 0..n { v = concat(v, v) }  return v }", "length(f(3))") ==
+        std::vector<double>{8});
   CHECK(value("fn f(x) { let [a, b] = x  return b - a }", "f([3, 5])") == std::vector<double>{2});
   CHECK(value("fn f(a, b = a * 2) = a + b", "f(1)") == std::vector<double>{3});
   CHECK(codes("fn f(x) = x", "cost f()") == "missing_argument");
@@ -101,11 +102,13 @@ TEST_CASE("modules own params with qualified names") {
   CHECK(codes(nn, "param f: [linear(2, 2) for i in 0..3] cost f([1, 2])") == "not_callable");
   CHECK(type(nn, "param f: [linear(2, 2) for i in 0..3] x = [f[i]([1, 2]) for i in 0..3]") == "real[3, 2]");
   CHECK(codes("module m() { param f: m() call(x) = x }", "param f: m() cost f(1)") == "recursion");
-  CHECK(codes("module noisy(n: int) { param w: real[n] z: real[n] ~ normal(w, 1) call(x: real[n]) = z @ x }", "param f: noisy(2) cost f([1, 2])") == "");
+  CHECK(codes("module noisy(n: int) { param w: real[n] z: real[n] ~ normal(w, 1) call(x: real[n]) = z @ x }",
+              "param f: noisy(2) cost f([1, 2])") == "");
 }
 
 TEST_CASE("a stochastic node is drawn element by element") {
-  const auto checked = check_graph_text("param m: real[3]  x ~ normal(m, 1)  y: real[4] ~ normal(0, 1)  k ~ categorical(logits = [m, m])  cost x");
+  const auto checked =
+      check_graph_text("param m: real[3]  x ~ normal(m, 1)  y: real[4] ~ normal(0, 1)  k ~ categorical(logits = [m, m])  cost x");
   INFO(checked->text());
   REQUIRE(checked->model);
   const typed::Draw* x = draw(*checked->model, "x");
@@ -148,12 +151,30 @@ TEST_CASE("shapes of draws") {
 }
 
 TEST_CASE("every distribution of the standard library draws, with its density") {
-  for (const std::string law :
-       {"normal(0.1, 2)", "lognormal(0, 1)", "truncated_normal(0, 1, -1, inf)", "uniform(0, 2)", "exponential(2)", "laplace(0, 1)",
-        "logistic(0, 1)", "gumbel(0, 1)", "cauchy(0, 1)", "weibull(2, 1)", "student_t(3, 0, 1)", "gamma(2, 1)", "beta(2, 3)",
-        "von_mises(0, 2)", "bernoulli(0.3)", "bernoulli(logits = 0.3)", "categorical([0.2, 0.8])", "categorical(logits = [0.2, 0.8])",
-        "binomial(5, 0.3)", "poisson(3)", "geometric(0.2)", "dirichlet([1, 2, 3])", "mvnormal([0, 0], [[1.0, 0.0], [0.5, 1.0]])",
-        "gumbel_softmax([0.1, 0.2], 0.5)"}) {
+  for (const std::string law : {"normal(0.1, 2)",
+                                "lognormal(0, 1)",
+                                "truncated_normal(0, 1, -1, inf)",
+                                "uniform(0, 2)",
+                                "exponential(2)",
+                                "laplace(0, 1)",
+                                "logistic(0, 1)",
+                                "gumbel(0, 1)",
+                                "cauchy(0, 1)",
+                                "weibull(2, 1)",
+                                "student_t(3, 0, 1)",
+                                "gamma(2, 1)",
+                                "beta(2, 3)",
+                                "von_mises(0, 2)",
+                                "bernoulli(0.3)",
+                                "bernoulli(logits = 0.3)",
+                                "categorical([0.2, 0.8])",
+                                "categorical(logits = [0.2, 0.8])",
+                                "binomial(5, 0.3)",
+                                "poisson(3)",
+                                "geometric(0.2)",
+                                "dirichlet([1, 2, 3])",
+                                "mvnormal([0, 0], [[1.0, 0.0], [0.5, 1.0]])",
+                                "gumbel_softmax([0.1, 0.2], 0.5)"}) {
     const auto checked = check_graph_text("x ~ " + law + "  cost x");
     INFO(law << "\n" << checked->text());
     REQUIRE(checked->model);
@@ -198,7 +219,8 @@ TEST_CASE("densities, entropies and divergences in closed form") {
   CHECK(value("", "binomial.logpdf(2, 5, 0.3)")[0] == Approx(-1.1753853474740237));
   CHECK(value("", "binomial.logpdf(5, 5, 1)")[0] == Approx(0).margin(1e-12));
   CHECK(value("", "geometric.logpdf(2, 0.2)")[0] == Approx(-2.0557250150625195));
-  CHECK(value("", "gumbel_softmax.logpdf([0.3, 0.7], [0.0, 0.0], 1)")[0] == Approx(std::log(1 / (0.3 * 0.3 * 0.7 * 0.7) / std::pow(1 / 0.3 + 1 / 0.7, 2))));
+  CHECK(value("", "gumbel_softmax.logpdf([0.3, 0.7], [0.0, 0.0], 1)")[0] ==
+        Approx(std::log(1 / (0.3 * 0.3 * 0.7 * 0.7) / std::pow(1 / 0.3 + 1 / 0.7, 2))));
   CHECK(value("", "normal.logpdf([0.0, 0.5], 0, 1)").size() == 2);
   CHECK(type("", "param m: real[3] x = normal.kl(m, 1, 0, exp(m))") == "real[3]");
   CHECK(codes("", "cost poisson.entropy(3)") == "no_closed_form");
@@ -222,7 +244,8 @@ TEST_CASE("a user's distribution") {
   CHECK(x->support.kind == typed::SupportKind::undeclared);
   CHECK(draw(*checked->model, "x.z"));
   CHECK(draw(*checked->model, "x.z.z")->primitive == typed::Primitive::standard_normal);
-  CHECK(codes("dist d(a) { z ~ normal(0, 1) support real sample a + z logpdf(x) = z }", "x ~ d(1) cost x") == "density_reads_noise");
+  CHECK(codes("dist d(a) { z ~ normal(0, 1) support real sample a + z logpdf(x) = z }", "x ~ d(1) cost x") ==
+        "density_reads_noise");
   CHECK(codes("dist d(a) { z ~ normal(0, 1) support [z, 1] sample a + z }", "x ~ d(1) cost x") == "density_reads_noise");
   CHECK(codes("dist d(a) { z ~ d(a) sample z }", "x ~ d(1) cost x") == "recursion");
   CHECK(codes("dist d(a) { a = 1 sample a }", "x ~ d(1) cost x") == "redefined");

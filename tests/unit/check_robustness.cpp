@@ -51,9 +51,12 @@ TEST_CASE("huge things are refused at once") {
 TEST_CASE("copies without end are stopped") {
   std::string doubling = "fn f0(x) = sin(x)\n";
   for (int i = 1; i < 60; ++i)
-    doubling += "fn f" + std::to_string(i) + "(x) = f" + std::to_string(i - 1) + "(x + " + std::to_string(i) + ") * f" + std::to_string(i - 1) + "(x)\n";
+    doubling += "fn f" + std::to_string(i) + "(x) = f" + std::to_string(i - 1) + "(x + " + std::to_string(i) + ") * f" +
+                std::to_string(i - 1) + "(x)\n";
   refuses(doubling + "graph g { param a: real cost f59(a) }", "model_too_large", 60);
-  std::string nested = "fn f(x) { for i in 0..1000 { for j in 0..1000 { for k in 0..1000 { x = sin(x) } } } return x } graph g { param a: real cost f(a) }";
+  std::string nested =
+      "fn f(x) { for i in 0..1000 { for j in 0..1000 { for k in 0..1000 { x = sin(x) } } } return x } graph g { param a: real "
+      "cost f(a) }";
   refuses(nested, "model_too_large", 60);
 }
 
@@ -73,17 +76,40 @@ TEST_CASE("long chains of definitions and calls are cut, not overflowed") {
 }
 
 TEST_CASE("odd but short texts end with a report") {
-  for (const std::string text :
-       {"graph g { cost [] }", "graph g { cost min([]) }", "graph g { cost \"text\" }", "graph g { x = x }", "graph g { cost sum }",
-        "graph g { const n = n cost n }", "graph g { param a: real[a] cost a }", "graph g { fn f(x) = g(x) cost f(1) }", "mdp m { }",
-        "policy p for q { }", "instance i of i { }", "graph g { x ~ x(1) cost x }", "dist d() { sample d } graph g { x ~ d() cost x }",
-        "module m() { call(x) = m } graph g { param f: m() cost f(1) }", "graph g { cost normal.kl }", "graph g { cost normal.kl() }",
-        "graph g { cost pi.x }", "graph g { cost time }", "graph g { x = y' cost x }", "graph g { cost max(i for i in 0..0) }",
-        "graph g { cost [i for i in 0..3][i] }", "graph g { cost if [true] then 1 else [2, 3] }", "graph g { let [a] = a cost a }",
-        "fn f(f) = f(f) graph g { cost f(f) }", "mdp m { horizon horizon_ cost 1 }", "mdp m { horizon 3 state s: real = s' s' = s cost s }",
-        "mdp m { horizon 3 action u: real in [u, u] cost u } policy p for m { u = u }", "graph g { cost onehot(true) @ onehot(3, 2) }",
-        "graph g { cost [[1, 2], [3]] }", "graph g { x: cat(0) = 0 cost x }", "graph g { x: real[-1] = 0 cost x }",
-        "graph g { cost solve([[0.0]], [1.0]) }", "graph g { cost cholesky([[-1.0]]) }", "graph g { x = 1 // (1 - 1) cost x }"}) {
+  for (const std::string text : {"graph g { cost [] }",
+                                 "graph g { cost min([]) }",
+                                 "graph g { cost \"text\" }",
+                                 "graph g { x = x }",
+                                 "graph g { cost sum }",
+                                 "graph g { const n = n cost n }",
+                                 "graph g { param a: real[a] cost a }",
+                                 "graph g { fn f(x) = g(x) cost f(1) }",
+                                 "mdp m { }",
+                                 "policy p for q { }",
+                                 "instance i of i { }",
+                                 "graph g { x ~ x(1) cost x }",
+                                 "dist d() { sample d } graph g { x ~ d() cost x }",
+                                 "module m() { call(x) = m } graph g { param f: m() cost f(1) }",
+                                 "graph g { cost normal.kl }",
+                                 "graph g { cost normal.kl() }",
+                                 "graph g { cost pi.x }",
+                                 "graph g { cost time }",
+                                 "graph g { x = y' cost x }",
+                                 "graph g { cost max(i for i in 0..0) }",
+                                 "graph g { cost [i for i in 0..3][i] }",
+                                 "graph g { cost if [true] then 1 else [2, 3] }",
+                                 "graph g { let [a] = a cost a }",
+                                 "fn f(f) = f(f) graph g { cost f(f) }",
+                                 "mdp m { horizon horizon_ cost 1 }",
+                                 "mdp m { horizon 3 state s: real = s' s' = s cost s }",
+                                 "mdp m { horizon 3 action u: real in [u, u] cost u } policy p for m { u = u }",
+                                 "graph g { cost onehot(true) @ onehot(3, 2) }",
+                                 "graph g { cost [[1, 2], [3]] }",
+                                 "graph g { x: cat(0) = 0 cost x }",
+                                 "graph g { x: real[-1] = 0 cost x }",
+                                 "graph g { cost solve([[0.0]], [1.0]) }",
+                                 "graph g { cost cholesky([[-1.0]]) }",
+                                 "graph g { x = 1 // (1 - 1) cost x }"}) {
     const Timed t = timed(text);
     INFO(text << "\n" << t.codes);
     CHECK(t.seconds < 2);
@@ -91,7 +117,8 @@ TEST_CASE("odd but short texts end with a report") {
 }
 
 TEST_CASE("several errors in one run, each at its place") {
-  const auto checked = check_file_text("graph g {\n  a = zip\n  b = [1, 2] + [1, 2, 3]\n  c: int = 0.5\n  d = a + b + c\n  cost d\n}\n");
+  const auto checked =
+      check_file_text("graph g {\n  a = zip\n  b = [1, 2] + [1, 2, 3]\n  c: int = 0.5\n  d = a + b + c\n  cost d\n}\n");
   CHECK(checked->codes() == "unknown_name shape_mismatch type_mismatch");
   CHECK(checked->text().find("model.alea:3:7: error: `+`: shapes [2] and [3] differ") != std::string::npos);
   CHECK(checked->text().find("^~~~~~~~~~~~~~~~~~") != std::string::npos);
