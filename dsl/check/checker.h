@@ -265,7 +265,7 @@ struct Checker {
   Value instantiate_one(const ast::ModuleRef&, const std::string& name, ScopeId);
   Value member_of_instance(const InstanceRef&, const ast::Ident&);
 
-  // --- distributions.cpp
+  // --- distributions.cpp, densities.cpp, estimator_request.cpp
   Value resolve_distribution(const ast::Ident&, ScopeId);
   ExprId evaluate_draw(const std::string& name, Span, const ast::DistCall&, const std::optional<Type>& target,
                        const ast::Estimator*, ScopeId, const std::string& target_text, DrawId* made = nullptr);
@@ -317,6 +317,7 @@ struct Checker {
 
   // --- unused.cpp
   struct NameWalk;
+  void walk_names(ast::ExprId, ScopeId);  // of a branch that is not taken
   void walk_function(const ast::Fn&, ScopeId);
 
   StableTable<ScopeId, Scope> scopes_;

@@ -348,6 +348,7 @@ Value Checker::evaluate_if(const ast::If& conditional, Span span, ScopeId scope)
     const Value other = evaluate(taken ? conditional.else_value : conditional.then_value, scope);
     unroll_wanted_ = wanted;
     --quiet_;
+    if (is_poison(other)) walk_names(taken ? conditional.else_value : conditional.then_value, scope);
     const auto* a = std::get_if<ExprId>(&value);
     const auto* b = std::get_if<ExprId>(&other);
     if (!a || !b || type(*a).scalar == type(*b).scalar) return value;

@@ -94,7 +94,8 @@ Poison Checker::fail(Kind kind, Span span, std::vector<std::string> arguments, s
     // The user's call is where it can be mended.
     for (auto site = calls_.rbegin(); site != calls_.rend(); ++site) {
       if (is_standard(site->span)) continue;
-      if (hint.empty()) hint = fmt::format("this is about what is inside `{}`, {}", site->name, place(span));
+      const std::string inside = fmt::format("this is about what is inside `{}`, {}", site->name, place(span));
+      hint = hint.empty() ? inside : fmt::format("{}; {}", hint, inside);
       span = site->span;
       break;
     }

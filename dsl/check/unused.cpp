@@ -161,6 +161,11 @@ struct Checker::NameWalk {
   }
 };
 
+void Checker::walk_names(ast::ExprId id, ScopeId scope) {
+  NameWalk walk{*this, scope, {}};
+  walk.expression(id);
+}
+
 void Checker::walk_function(const ast::Fn& function, ScopeId scope) {
   NameWalk walk{*this, scope, {}};
   walk.formals(function.formals);

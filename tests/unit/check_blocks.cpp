@@ -299,3 +299,25 @@ TEST_CASE("errors anywhere in a file are found, used or not") {
   CHECK(check_file_text("graph a { cost zip } graph b { cost zap }")->codes() == "unknown_name unknown_name");
   CHECK(check_file_text("mdp m { horizon 3 action u: real cost zap } ")->codes() == "unknown_name");
 }
+
+TEST_CASE("the models of the language's reference check") {
+  const auto text = read_text(std::string(ALEA_SOURCE_DIR) + "/docs/language.md");
+  REQUIRE(text);
+  int blocks = 0;
+  for (size_t at = text->find("```alea\n"); at != std::string::npos; at = text->find("```alea\n", at + 1)) {
+    const size_t begin = at + 8, end = text->find("```", begin);
+    const auto checked = check_file_text(text->substr(begin, end - begin));
+    INFO(text->substr(begin, end - begin) << "\n" << checked->text());
+    // A module on its own reads the standard library's layers.
+    if (text->substr(begin, 7) == "module ")
+      CHECK(check_file_text("import std.nn\n" + text->substr(begin, end - begin))->codes() == "");
+    else CHECK(checked->codes() == "");
+    ++blocks;
+  }
+  CHECK(blocks >= 2);
+}
+
+TEST_CASE("a branch that is known not to be taken may not fit, but its names exist") {
+  CHECK(check_graph_text("const n = 0  param v: real[3]  y = if n > 0 then v[7] else 0.0  cost y")->codes() == "");
+  CHECK(check_graph_text("const n = 0  y = if n > 0 then zap else 0.0  cost y")->codes() == "unknown_name");
+}
