@@ -81,6 +81,17 @@ TEST_CASE("arrays and loops without end are refused") {
           "comprehension_too_long");
 }
 
+TEST_CASE("definitions, calls and operations without end are refused") {
+  std::string chain = "graph g { x0 = 1", calls = "fn f0(x) = sin(x)\n";
+  for (int i = 1; i <= 100'000; ++i) chain += fmt::format(" x{} = x{} + 1", i, i - 1);
+  for (int i = 1; i <= 300; ++i) calls += fmt::format("fn f{}(x) = f{}(x) + 1\n", i, i - 1);
+  std::string backwards = "graph g { cost x0";
+  for (int i = 0; i < 20'000; ++i) backwards += fmt::format(" x{} = x{} + 1", i, i + 1);
+  refused("a chain of definitions", backwards + " x20000 = 1 }", "definitions_too_deep");
+  CHECK(check(chain + " cost x100000 }").result.status == 0);
+  refused("a chain of calls", calls + "graph g { cost f300(1) }", "calls_too_deep");
+}
+
 TEST_CASE("bytes that are no text are refused with a place") {
   uint64_t state = 1;
   for (int round = 0; round < 20; ++round) {
