@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t most_elements_shown = 16;
+constexpr size_t most_elements_shown = 8;
 
 // JSON has no NaN and no infinity: null.
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
@@ -75,8 +75,9 @@ std::string report_text(const Report& report, bool colour) {
   if (report.has_gradient && !report.estimators.empty()) {
     std::vector<std::string> list;
     for (const ReportedEstimator& e : report.estimators)
-      list.push_back(fmt::format("{} {}{}", e.node, e.estimator, e.unbiased ? "" : fmt::format(" (biased: {})", e.bias)));
-    text += fmt::format("\nestimators: {}\n", fmt::join(list, ", "));
+      if (e.estimator != "none")
+        list.push_back(fmt::format("{} {}{}", e.node, e.estimator, e.unbiased ? "" : fmt::format(" (biased: {})", e.bias)));
+    if (!list.empty()) text += fmt::format("\nestimators: {}\n", fmt::join(list, ", "));
   }
   if (report.has_gradient && !report.bias.empty()) text += fmt::format("the gradient is biased ({})\n", report.bias);
   return text;
