@@ -87,6 +87,7 @@ Value Elaborator::elaborate_draw(typed::DrawId id) {
     for (const typed::Binding& formal : draw.formals) bind(formal, draw.batch, frame);
     if (frame != 0) push_frame(draw.batch, draw.span);
     const uint32_t outer = std::exchange(environment_, ++environments_);
+    bodies_[id] = {frames_.shapes.size(), environment_};
     const Value sample = carry_all(value(draw.sample), {draw.type.scalar, draw.type.categories, event_of(draw)});
     result = sample;
     if (!plain_) {

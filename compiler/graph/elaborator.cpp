@@ -38,6 +38,7 @@ Elaborator::Elaborator(const typed::Model& model, StochasticGraph& out, Diagnost
       frames_(out.graph),
       free_(model.exprs.size()),
       bound_(model.placeholders.size()),
+      bodies_(model.draws.size()),
       draw_values_(model.draws.size()),
       draw_ids_(model.draws.size()),
       is_initial_(model.draws.size(), false) {
@@ -312,10 +313,12 @@ Value Elaborator::build_draw(typed::DrawId id) {
   const typed::Draw& draw = model_.draws[id];
   if (region_of_draw(id) == region_) {
     if (draw_values_[id].node) return draw_values_[id];
-    if (draw.owner) return draw_values_[id] = elaborate_draw(id);
-    // Outside of all batches, whatever the batch it is read in.
-    const std::vector<Shape> frames = std::exchange(frames_.shapes, {});
+    // In the body of the draw that it belongs to, or outside of all batches; never in the batch it is read in.
+    const std::vector<Shape> frames = frames_.shapes;
     const uint32_t environment = environment_;
+    const Body body = draw.owner ? bodies_[draw.owner] : Body{0, environment_};
+    frames_.shapes.resize(body.depth);
+    environment_ = body.environment;
     const Value result = elaborate_draw(id);
     frames_.shapes = frames;
     environment_ = environment;

@@ -62,6 +62,11 @@ class Elaborator {
   Table<typed::ExprId, std::vector<typed::PlaceholderId>> free_;
   Table<typed::PlaceholderId, Value> bound_;
   StateId steps_;  // a hidden state, null until it is needed
+  struct Body {  // of a draw: where its inner draws are elaborated
+    size_t depth = 0;
+    uint32_t environment = 0;
+  };
+  Table<typed::DrawId, Body> bodies_;
   Table<typed::DrawId, Value> draw_values_;
   Table<typed::DrawId, DrawId> draw_ids_;
   Table<typed::DrawId, bool> is_initial_;
