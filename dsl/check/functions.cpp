@@ -126,7 +126,7 @@ bool Checker::bind_formals(ScopeId scope, const std::string& callee, const std::
   }
   for (const BoundFormal& formal : bound)
     if (const auto* expr = std::get_if<ExprId>(&formal.value); formal.given && formal.formal->type && expr)
-      bind_shape(scope, *formal.formal->type, type(*expr).shape);
+      bind_shape(scope, *formal.formal->type, Shape(type(*expr).shape));  // the table of expressions grows meanwhile
   bool good = true;
   for (BoundFormal& formal : bound) {
     const std::string& name = formal.formal->name.name;
