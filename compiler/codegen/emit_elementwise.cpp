@@ -67,7 +67,7 @@ struct LlvmBuilder {
                    llvm::MDBuilder(b.getContext()).createBranchWeights(1, 1'000'000));
     b.SetInsertPoint(cold);
     const int64_t count = lanes ? emitter.lanes : 1;
-    llvm::Value* memory = emitter.scratch_bytes(2 * count * emitter.real_bytes());
+    llvm::Value* memory = emitter.call_area();
     llvm::Value* second = emitter.offset(memory, count * emitter.real_bytes());
     const llvm::Align align(sizeof(T));
     b.CreateAlignedStore(x, memory, align);
@@ -157,7 +157,67 @@ llvm::Value* Emitter::fma(llvm::Value* x, llvm::Value* y, llvm::Value* z) {
   return b.CreateIntrinsic(z->getType(), llvm::Intrinsic::fma, {x, y, z});
 }
 
+bool is_transcendental(Op op) {
+  switch (op) {
+    case Op::exp:
+    case Op::expm1:
+    case Op::log:
+    case Op::log1p:
+    case Op::sin:
+    case Op::cos:
+    case Op::tan:
+    case Op::asin:
+    case Op::acos:
+    case Op::atan:
+    case Op::sinh:
+    case Op::cosh:
+    case Op::tanh:
+    case Op::sigmoid:
+    case Op::softplus:
+    case Op::erf:
+    case Op::erfc:
+    case Op::normal_quantile:
+    case Op::log_normal_cdf:
+    case Op::wrap:
+    case Op::pow:
+    case Op::atan2: return true;
+    default: return false;
+  }
+}
+
+// One function of the module for an elementary function and a number of lanes.
+llvm::Value* Emitter::outlined(Op op, bool with_lanes, std::span<llvm::Value* const> operands) {
+  const std::string name = std::string(text(op)) + "_of_" + std::to_string(with_lanes ? lanes : 1);
+  llvm::Function* callee = context.module.getFunction(name);
+  if (!callee) {
+    llvm::Type* type = operands[0]->getType();
+    std::vector<llvm::Type*> types(operands.size(), type);
+    types.push_back(b.getPtrTy());
+    callee = llvm::Function::Create(llvm::FunctionType::get(type, types, false), llvm::GlobalValue::InternalLinkage, name,
+                                    context.module);
+    callee->addFnAttr(llvm::Attribute::NoInline);
+    set_target_attributes(context, *callee);
+    const llvm::IRBuilderBase::InsertPointGuard guard(b);
+    llvm::Function* const caller = function;
+    llvm::Value* const own_arena = arena;
+    function = callee;
+    arena = callee->getArg(static_cast<unsigned>(operands.size()));
+    b.SetInsertPoint(llvm::BasicBlock::Create(b.getContext(), "entry", callee));
+    std::vector<llvm::Value*> passed;
+    for (unsigned k = 0; k < operands.size(); ++k) passed.push_back(callee->getArg(k));
+    outlines = false;
+    b.CreateRet(elementary(op, with_lanes, passed));
+    outlines = true;
+    function = caller;
+    arena = own_arena;
+  }
+  std::vector<llvm::Value*> passed(operands.begin(), operands.end());
+  passed.push_back(arena);
+  return b.CreateCall(callee, passed);
+}
+
 llvm::Value* Emitter::elementary(Op op, bool with_lanes, std::span<llvm::Value* const> operands) {
+  if (outlines && is_transcendental(op)) return outlined(op, with_lanes, operands);
   return context.options.precision == Precision::f64 ? apply<double>(*this, op, with_lanes, operands)
                                                      : apply<float>(*this, op, with_lanes, operands);
 }
@@ -181,7 +241,7 @@ llvm::FunctionCallee Emitter::external(llvm::StringRef name, llvm::ArrayRef<llvm
 llvm::Value* Emitter::call_rare(llvm::StringRef name, bool with_lanes, std::span<llvm::Value* const> operands) {
   const int64_t count = with_lanes ? lanes : 1;
   const llvm::Align align(static_cast<uint64_t>(real_bytes()));
-  llvm::Value* memory = scratch_bytes(static_cast<int64_t>(operands.size() + 1) * count * real_bytes());
+  llvm::Value* memory = call_area();
   std::vector<llvm::Type*> types{b.getInt64Ty()};
   std::vector<llvm::Value*> passed{i64(count)};
   for (size_t k = 0; k <= operands.size(); ++k) {

@@ -43,8 +43,19 @@ void share_uniform_layout(Schedule& schedule, const Schedule& with_gradient) {
     }
 }
 
+// Vector instructions that a phase will take about, at the widest lanes.
+int64_t estimated_instructions(const ModuleContext& context, Phase phase, int lanes) {
+  const PhasePlan plan = plan_phase(context.program, context.schedule, phase);
+  int64_t elements = 0;
+  for (NodeId node : plan.order)
+    elements += plan.form[node] == Form::registers ? element_count(context.program.graph.shape(node)) : 1;
+  return elements * lanes * context.schedule.options.real_bytes / 64;
+}
+// Code generation takes about 0.1 ms for each instruction.
+constexpr int64_t most_instructions = 4000;
+
 // Lanes measured best: four registers in flight forward, two backward, where accumulators take registers;
-// four again where the backward steps are loops over arrays.
+// four again where the backward steps are loops over arrays; fewer where the code would be very long.
 void choose_lanes(ModuleContext& context) {
   const int wide = context.options.precision == Precision::f64 ? 32 : 64;
   bool arrays = false;
@@ -52,8 +63,17 @@ void choose_lanes(ModuleContext& context) {
     for (NodeId node : context.schedule.order[static_cast<size_t>(phase)])
       arrays =
           arrays || (has_lanes(context.program, node) && element_count(context.program.graph.shape(node)) > register_elements);
-  context.forward_lanes = context.options.forward_lanes != 0 ? context.options.forward_lanes : wide;
-  context.backward_lanes = context.options.backward_lanes != 0 ? context.options.backward_lanes : arrays ? wide : wide / 2;
+  int forward = wide, backward = arrays ? wide : wide / 2;
+  auto too_long = [&](std::initializer_list<Phase> phases, int lanes) {
+    return std::ranges::any_of(phases,
+                               [&](Phase phase) { return estimated_instructions(context, phase, lanes) > most_instructions; });
+  };
+  const int narrow = wide / 4;
+  while (forward > narrow && too_long({Phase::init, Phase::step, Phase::final}, forward)) forward /= 2;
+  while (backward > narrow && too_long({Phase::final_backward, Phase::step_backward, Phase::init_backward}, backward))
+    backward /= 2;
+  context.forward_lanes = context.options.forward_lanes != 0 ? context.options.forward_lanes : forward;
+  context.backward_lanes = context.options.backward_lanes != 0 ? context.options.backward_lanes : backward;
 }
 
 }  // namespace

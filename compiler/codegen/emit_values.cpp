@@ -13,6 +13,18 @@ bool is_constant_index(const Index& index) {
   return true;
 }
 
+// Inlining keeps registers alive across an elementary function and lets lanes overlap; beyond this many in a
+// phase the time to compile is what counts.
+constexpr int64_t most_inlined = 64;
+
+int64_t count_elementary(const Program& program, const PhasePlan& plan) {
+  int64_t count = 0;
+  for (NodeId node : plan.order)
+    if (is_transcendental(program.graph.op(node)))
+      count += plan.form[node] == Form::registers ? element_count(program.graph.shape(node)) : 1;
+  return count;
+}
+
 }  // namespace
 
 llvm::Function* new_phase_function(ModuleContext& context, const std::string& name) {
@@ -48,6 +60,7 @@ Emitter::Emitter(ModuleContext& context, Phase phase, int lanes, const std::stri
       lanes(lanes),
       plan(plan_phase(context.program, context.schedule, phase)),
       b(context.module.getContext()) {
+  outlines = count_elementary(program, plan) > most_inlined;
   real_ = context.options.precision == Precision::f64 ? b.getDoubleTy() : b.getFloatTy();
   function = new_phase_function(context, name);
   arguments = function->getArg(0);
@@ -230,13 +243,6 @@ EmittedValue Emitter::new_buffer(const Type& type, bool with_lanes, NodeId owner
   if (owner) owned_.push_back({plan.last_use[owner], at, bytes});
   context.scratch_bytes = std::max(context.scratch_bytes, scratch.peak());
   return memory(type, with_lanes, offset(arena, schedule.scratch + at), lanes);
-}
-
-llvm::Value* Emitter::scratch_bytes(int64_t bytes) {
-  const int64_t at = scratch.allocate(bytes);
-  context.scratch_bytes = std::max(context.scratch_bytes, scratch.peak());
-  scratch.release(at, bytes);
-  return offset(arena, schedule.scratch + at);
 }
 
 void Emitter::release_after(uint32_t position) {

@@ -93,8 +93,7 @@ class Emitter {
   void store(const EmittedValue&, const Index&, llvm::Value*);
   int64_t element_bytes(bool lanes, bool boolean, int64_t lane_width) const;
   EmittedValue new_buffer(const Type&, bool lanes, NodeId owner = {});
-  // Scratch of a number of bytes, free again at once for the next operation.
-  llvm::Value* scratch_bytes(int64_t bytes);
+  llvm::Value* call_area() { return offset(arena, schedule.calls); }
   void release_after(uint32_t position);
 
   // --- values
@@ -125,6 +124,8 @@ class Emitter {
   void emit(NodeId);
   llvm::Value* elementwise(NodeId, const Index&);
   llvm::Value* elementary(Op, bool lanes, std::span<llvm::Value* const> operands);
+  llvm::Value* outlined(Op, bool lanes, std::span<llvm::Value* const> operands);
+  bool outlines = false;  // elementary functions are called instead of inlined: the phase has many
   llvm::Value* inlined(NodeId, const Index&);
   std::pair<llvm::Value*, llvm::Value*> outer_operands(NodeId, const Index&);
   void emit_elements(NodeId, const std::function<llvm::Value*(const Index&)>& compute);
@@ -189,6 +190,7 @@ class Emitter {
   llvm::Instruction* valid_at_ = nullptr;
 };
 
+bool is_transcendental(Op);
 // A function with the frame that Emitter expects: (arguments, params, uniform, arena) → void.
 llvm::Function* new_phase_function(ModuleContext&, const std::string& name);
 void set_target_attributes(const ModuleContext&, llvm::Function&);

@@ -299,6 +299,7 @@ class Scheduler {
     }
     out_.steps = take(end_, group_size * 8);
     out_.objective = take(end_, group_size * out_.options.real_bytes);
+    out_.calls = take(end_, call_bytes);
     out_.inputs = Table<InputId, int64_t>(program_.inputs.size(), -1);
     for (uint32_t k = 0; k < program_.inputs.size(); ++k)
       if (input_needed_[InputId{k}])

@@ -19,6 +19,9 @@ struct ScheduleOptions {
 // Arrays of at most this many elements are kept in registers, one value an element.
 inline constexpr int64_t register_elements = 8;
 
+// What the operands and the result of one called function take, of 64 lanes.
+inline constexpr int64_t call_bytes = 3 * group_size * 8;
+
 enum class Home : uint8_t {
   phase,    // lives and dies in its phase
   leaf,     // found again at no cost in any phase: constants, params, inputs, the time
@@ -64,6 +67,7 @@ struct Schedule {
   Table<AdvantageId, int64_t> advantages;  // of an init draw: [element][64]; of a step draw: in the tape's record; -1
   Table<AdjointCarryId, int64_t> carries;  // [element][64]; -1: not read
   Table<AccumulatorId, AccumulatorArea> accumulators;
+  int64_t calls = 0;    // arguments and results of calls: call_bytes
   int64_t scratch = 0;  // where the buffers of the phases begin: the end of all that is above
   int64_t modulus = 8;
 };

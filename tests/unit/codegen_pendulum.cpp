@@ -41,3 +41,18 @@ TEST_CASE("lanes at work do not change a bit") {
     CHECK(result.gradient == expected.gradient);
   }
 }
+
+TEST_CASE("a narrower processor gives the same bits") {
+  const Program program = pendulum(40);
+  const NoiseFunctions noise{pendulum_noise<double>, pendulum_noise<double>};
+  JitOptions narrow;
+  narrow.cpu = "x86-64-v3";
+  const CompiledKernel wide_kernel(program, {}), narrow_kernel(program, narrow);
+  Runner<double> wide{
+      program, wide_kernel, noise, {std::begin(pendulum_params), std::end(pendulum_params)}, pendulum_inputs<double>()};
+  Runner<double> thin{
+      program, narrow_kernel, noise, {std::begin(pendulum_params), std::end(pendulum_params)}, pendulum_inputs<double>()};
+  const NativeResult expected = wide.run(3, 41), found = thin.run(3, 41);
+  CHECK(found.objective == expected.objective);
+  CHECK(found.gradient == expected.gradient);
+}
