@@ -26,9 +26,12 @@ class Recorder {
  public:
   Recorder(const Program& program, int64_t samples) : program_(program), samples_(samples) {
     for (const NamedNode& named : program.names) add(named.name, named.node);
-    for (uint32_t index = 0; program.alive && index < program.graph.size(); ++index) {
+    // States as they are before each step, and `alive`, which is one of them.
+    for (uint32_t index = 0; index < program.graph.size(); ++index) {
       const Node& node = program.graph[NodeId{index}];
-      if (node.op == Op::state && StateId{node.payload} == program.alive) add("alive", NodeId{index});
+      if (node.op != Op::state) continue;
+      const StateId id{node.payload};
+      add(id == program.alive ? "alive" : program.states[id].name, NodeId{index});
     }
   }
 

@@ -61,7 +61,7 @@ TEST_CASE("nesting without end is refused") {
   refused("parentheses", "graph g { cost " + repeat("(", 100'000) + "1" + repeat(")", 100'000) + " }", "nesting_too_deep");
   refused("open parentheses", "graph g { cost " + repeat("(", 100'000), "nesting_too_deep");
   refused("lists", "graph g { cost sum(" + repeat("[", 100'000) + "1" + repeat("]", 100'000) + ") }", "nesting_too_deep");
-  refused("blocks", "graph g " + repeat("{ ", 100'000), "nesting_too_deep");
+  refused("blocks", "graph g " + repeat("{ ", 100'000), "unclosed_block");
   refused("signs", "graph g { cost " + repeat("-", 100'000) + "1 }", "chain_too_long");
   refused("ifs", "graph g { cost " + repeat("if true then ", 20'000) + "1" + repeat(" else 2", 20'000) + " }",
           "nesting_too_deep");
@@ -78,7 +78,7 @@ TEST_CASE("arrays and loops without end are refused") {
   refused("a comprehension", "graph g { cost sum(i for i in 0..1000000000) }", "comprehension_too_long");
   refused("nested comprehensions",
           "graph g { x = [[[[i + j + k + l for i in 0..1000] for j in 0..1000] for k in 0..1000] for l in 0..1000] cost sum(x) }",
-          "comprehension_too_long");
+          "extent_too_large");
 }
 
 TEST_CASE("definitions, calls and operations without end are refused") {
