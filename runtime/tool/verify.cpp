@@ -49,7 +49,8 @@ std::vector<Probe> choose_probes(const Model& model) {
 bool all_pathwise(const Model& model) {
   return std::all_of(model.compiled->explanation.nodes.begin(), model.compiled->explanation.nodes.end(),
                      [](const ExplainedNode& node) {
-                       return node.estimator == "reparam" || node.estimator == "implicit" || node.estimator == "none";
+                       return node.estimator == "reparam" || node.estimator == "implicit" || node.estimator == "enumerate" ||
+                              node.estimator == "none";
                      });
 }
 
