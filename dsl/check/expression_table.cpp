@@ -10,7 +10,7 @@ namespace alea::check {
 
 namespace {
 
-constexpr size_t max_batch_evaluations = 1 << 18;  // body expressions × elements
+constexpr size_t max_batch_evaluations = 1 << 20;  // body expressions × elements
 
 size_t mix(size_t hash, size_t value) { return (hash ^ value) * 0x9E3779B97F4A7C15ull + (hash >> 29); }
 

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "dsl/check/builtins.h"
 #include "dsl/check/checker.h"
@@ -24,6 +25,7 @@ const void* identity(const Value& value) {
   if (const auto* f = std::get_if<FunctionRef>(&value)) return f->function;
   if (const auto* f = std::get_if<BuiltinRef>(&value)) return f->function;
   if (const auto* f = std::get_if<DistRef>(&value)) return f->dist;
+  if (const auto* f = std::get_if<InstanceRef>(&value)) return reinterpret_cast<const void*>(uintptr_t{f->scope.index} + 1);
   return nullptr;
 }
 

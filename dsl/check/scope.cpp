@@ -370,7 +370,10 @@ Value Checker::evaluate_const(DefinitionId id, const ast::Const& constant, ast::
   if (!expr) return value;
   const Span span = syntax(expression, scope).span;
   ExprId known = *expr;
-  if (!require_known(known, span, fmt::format("const `{}`", definition.name))) return Poison{};
+  // What depends on nothing is constant, even where it is too large to be worked out here.
+  const Facts& facts = table.facts(known);
+  const bool closed = facts.dependence == 0 && facts.free.empty();
+  if (!closed && !require_known(known, span, fmt::format("const `{}`", definition.name))) return Poison{};
   if (constant.type) {
     const auto target = type_of(*constant.type, definition.scope);
     if (!target) return Poison{};

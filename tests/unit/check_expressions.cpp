@@ -185,6 +185,7 @@ TEST_CASE("the prelude's functions") {
   CHECK(value("relu([-1.0, 2.0])") == std::vector<double>{0, 2});
   CHECK(value("clip([-3.0, 0.5, 3.0], -1, 1)") == std::vector<double>{-1, 0.5, 1});
   CHECK(value("norm([3.0, 4.0])") == std::vector<double>{5});
+  CHECK(value("norm([[1.0, 1.0], [1.0, 1.0]])") == std::vector<double>{2});
   CHECK(value("hypot(3, 4)") == std::vector<double>{5});
   CHECK(value("step([-1.0, 0.0, 1.0])") == std::vector<double>{0, 1, 1});
   CHECK(value("trace([[1.0, 2.0], [3.0, 4.0]])") == std::vector<double>{5});
@@ -200,6 +201,7 @@ TEST_CASE("what is not known at compile time is refused where it must be") {
   CHECK(error("y", "param a: real  const y = a") == "not_known");
   CHECK(error("zeros(k)", "k ~ poisson(3)") == "not_known");
   CHECK(error("v[k:]", "param v: real[3]  k ~ poisson(3)") == "not_known");
+  CHECK(error("y[0]", "const y = [sum(i * j for j in 0..3000) for i in 0..3000]") == "");
   CHECK(error("2 // 0") == "integer_division_by_zero");
   CHECK(error("10^20") == "integer_overflow");
 }
