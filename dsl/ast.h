@@ -122,44 +122,111 @@ struct Block {  // of a function: binds, then return; `result` alone for `= expr
   ExprId result;
 };
 
-struct Const { Ident name; std::optional<TypeExpr> type; ExprId value; };
-struct Let { std::vector<Ident> names; ExprId value; };
-struct Deterministic { Ident name; std::optional<TypeExpr> type; ExprId value; bool observed = false; };
-struct Stochastic { Ident name; std::optional<TypeExpr> type; DistCall law; std::optional<Estimator> estimator; bool observed = false; };
-struct For { Ident index; ExprId low, high; std::vector<Statement> body; };  // in function blocks only
-struct Fn { Ident name; std::vector<Formal> formals; std::optional<TypeExpr> result_type; Block body; };
+struct Const {
+  Ident name;
+  std::optional<TypeExpr> type;
+  ExprId value;
+};
+struct Let {
+  std::vector<Ident> names;
+  ExprId value;
+};
+struct Deterministic {
+  Ident name;
+  std::optional<TypeExpr> type;
+  ExprId value;
+  bool observed = false;
+};
+struct Stochastic {
+  Ident name;
+  std::optional<TypeExpr> type;
+  DistCall law;
+  std::optional<Estimator> estimator;
+  bool observed = false;
+};
+struct For {
+  Ident index;
+  ExprId low, high;
+  std::vector<Statement> body;
+};  // in function blocks only
+struct Fn {
+  Ident name;
+  std::vector<Formal> formals;
+  std::optional<TypeExpr> result_type;
+  Block body;
+};
 struct ModuleRef {  // mlp(3, [64, 64], 1) or [linear(…) for i in 0..k]
   std::vector<Ident> path;
   std::vector<Argument> arguments;
-  Ident index;       // of the list form; index.name empty otherwise
+  Ident index;  // of the list form; index.name empty otherwise
   ExprId low, high;
   Span span;
 };
 struct Param {
   Ident name;
   std::variant<TypeExpr, ModuleRef> type;
-  ExprId value;                     // `= e`
-  std::optional<DistCall> law;      // `~ d(…)`
+  ExprId value;                 // `= e`
+  std::optional<DistCall> law;  // `~ d(…)`
 };
-struct Input { Ident name; TypeExpr type; };
-struct Observe { std::vector<Ident> names; };
-struct Action { Ident name; TypeExpr type; ExprId low, high, default_value; };  // null ids when absent
-struct State { Ident name; TypeExpr type; ExprId value; std::optional<DistCall> law; };
-struct Next { Ident state; ExprId value; std::optional<DistCall> law; std::optional<Estimator> estimator; };
-struct Objective { bool final = false; bool reward = false; ExprId value; };
-struct Horizon { ExprId value; };
-struct Discount { ExprId value; };
-struct Terminate { ExprId condition; };
+struct Input {
+  Ident name;
+  TypeExpr type;
+};
+struct Observe {
+  std::vector<Ident> names;
+};
+struct Action {
+  Ident name;
+  TypeExpr type;
+  ExprId low, high, default_value;
+};  // null ids when absent
+struct State {
+  Ident name;
+  TypeExpr type;
+  ExprId value;
+  std::optional<DistCall> law;
+};
+struct Next {
+  Ident state;
+  ExprId value;
+  std::optional<DistCall> law;
+  std::optional<Estimator> estimator;
+};
+struct Objective {
+  bool final = false;
+  bool reward = false;
+  ExprId value;
+};
+struct Horizon {
+  ExprId value;
+};
+struct Discount {
+  ExprId value;
+};
+struct Terminate {
+  ExprId condition;
+};
 struct Support {
   enum class Kind : uint8_t { real, simplex, interval, integers } kind{};
   ExprId low, high;
   bool low_open = false, high_open = false;
   Span span;
 };
-struct Logpdf { Ident value; Block body; };
-struct Entropy { ExprId value; };
-struct Sample { ExprId value; };
-struct CallDef { std::vector<Formal> formals; std::optional<TypeExpr> result_type; Block body; };
+struct Logpdf {
+  Ident value;
+  Block body;
+};
+struct Entropy {
+  ExprId value;
+};
+struct Sample {
+  ExprId value;
+};
+struct CallDef {
+  std::vector<Formal> formals;
+  std::optional<TypeExpr> result_type;
+  Block body;
+};
 
 // One statement of any block or of the file; which kinds may stand where is the grammar's business.
 struct Statement {
@@ -175,12 +242,33 @@ struct Import {
   Ident alias;              // name empty when absent
   Span span;
 };
-struct Module { Ident name; std::vector<Formal> formals; std::vector<Statement> body; };
-struct Dist { Ident name; std::vector<Formal> formals; std::vector<Statement> body; };
-struct Graph { Ident name; std::vector<Statement> body; };
-struct Mdp { Ident name; std::vector<Statement> body; };
-struct Policy { Ident name, mdp; std::vector<Statement> body; };
-struct Instance { Ident name, of; std::vector<std::pair<Ident, ExprId>> changes; ExprId horizon, discount; };
+struct Module {
+  Ident name;
+  std::vector<Formal> formals;
+  std::vector<Statement> body;
+};
+struct Dist {
+  Ident name;
+  std::vector<Formal> formals;
+  std::vector<Statement> body;
+};
+struct Graph {
+  Ident name;
+  std::vector<Statement> body;
+};
+struct Mdp {
+  Ident name;
+  std::vector<Statement> body;
+};
+struct Policy {
+  Ident name, mdp;
+  std::vector<Statement> body;
+};
+struct Instance {
+  Ident name, of;
+  std::vector<std::pair<Ident, ExprId>> changes;
+  ExprId horizon, discount;
+};
 
 struct Item {
   std::variant<Import, Const, Fn, Param, Module, Dist, Graph, Mdp, Policy, Instance> value;

@@ -3,8 +3,8 @@
 // array, max_expressions in a model, max_inlining_depth nested calls.
 #pragma once
 #include <functional>
-#include <memory>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,8 +25,8 @@ struct LoadedFile {
 using Loader = std::function<std::optional<LoadedFile>(const std::string& importer, const std::string& path, bool is_standard)>;
 
 struct CheckOptions {
-  std::string model;   // graph, mdp or instance; empty: the only one
-  std::string policy;  // empty: the only one for the mdp; also `default`, `random`
+  std::string model;                             // graph, mdp or instance; empty: the only one
+  std::string policy;                            // empty: the only one for the mdp; also `default`, `random`
   std::map<std::string, std::string> constants;  // --set name=expression
 };
 

@@ -18,15 +18,15 @@ enum class DiagnosticKind : uint16_t {
 
 enum class Severity : uint8_t { error, warning };
 
-std::string_view code(DiagnosticKind);         // "unknown_name": stable, for JSON and tests
+std::string_view code(DiagnosticKind);  // "unknown_name": stable, for JSON and tests
 Severity severity(DiagnosticKind);
-std::string_view text_of(DiagnosticKind);      // the wording, with {} for its arguments (fmt)
+std::string_view text_of(DiagnosticKind);  // the wording, with {} for its arguments (fmt)
 
 struct Diagnostic {
   DiagnosticKind kind{};
   std::string message;  // lower case, no full stop, code in backticks
   Span span;
-  std::string hint;     // empty when there is none
+  std::string hint;  // empty when there is none
 };
 
 class Diagnostics {

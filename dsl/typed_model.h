@@ -92,18 +92,18 @@ struct Draw {
   std::string distribution;  // normal
   std::string law;           // as written: normal(mean(obs)[0], exp(log_std))
   Span span;
-  Type type;                 // batch followed by the event's shape
+  Type type;  // batch followed by the event's shape
   Shape batch;
-  bool discrete = false;     // bool, int or cat
+  bool discrete = false;  // bool, int or cat
   Primitive primitive = Primitive::none;
   std::vector<ExprId> arguments;  // of a primitive: inside the owner's batch
   std::vector<Binding> formals;   // of a dist: element bindings
   ExprId sample;                  // null for a primitive
   PlaceholderId value;
-  ExprId logpdf;                  // null: score is refused
+  ExprId logpdf;  // null: score is refused
   Support support;
   std::vector<DrawId> inner;
-  DrawId owner;              // the draw whose body this one is in, or null
+  DrawId owner;  // the draw whose body this one is in, or null
   EstimatorRequest estimator;
 };
 
@@ -115,7 +115,7 @@ struct Placeholder {
 struct Param {
   std::string name;  // qualified: mean.layer.0.W
   Type type;
-  ExprId init;       // may contain draws; null: zero
+  ExprId init;  // may contain draws; null: zero
   Span span;
 };
 
@@ -154,7 +154,7 @@ struct NamedValue {
 struct Model {
   std::string name, policy;  // policy empty for a graph or a chain without actions
   bool is_mdp = false;
-  bool maximise = false;     // reward
+  bool maximise = false;  // reward
   int64_t horizon = 0;
   double discount = 1;
   Table<ExprId, Expr> exprs;

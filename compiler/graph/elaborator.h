@@ -62,7 +62,7 @@ class Elaborator {
   Table<typed::ExprId, std::vector<typed::PlaceholderId>> free_;
   Table<typed::PlaceholderId, Value> bound_;
   StateId steps_;  // a hidden state, null until it is needed
-  struct Body {  // of a draw: where its inner draws are elaborated
+  struct Body {    // of a draw: where its inner draws are elaborated
     size_t depth = 0;
     uint32_t environment = 0;
   };

@@ -1,6 +1,7 @@
 // The graph of operations: an append-only table of 32-byte nodes, operands before users, so that forward
 // is a loop up and reverse a loop down. Equal pure nodes are shared as they are made; a random node never
-// is, nor is `adjoint`, which is another value in each phase. Facts about nodes (rate, phase, smoothness, plan) sit in side tables keyed by NodeId.
+// is, nor is `adjoint`, which is another value in each phase. Facts about nodes (rate, phase, smoothness, plan) sit in side
+// tables keyed by NodeId.
 #pragma once
 #include <array>
 #include <initializer_list>

@@ -21,24 +21,24 @@ struct GraphDraw {
   std::string distribution;  // normal
   std::string law;           // normal(mean(obs)[0], exp(log_std))
   Span span;
-  Phase region{};            // init or step
-  NodeId node;               // the draw node
+  Phase region{};                 // init or step
+  NodeId node;                    // the draw node
   std::vector<NodeId> arguments;  // of the law, as nodes
-  NodeId log_density;        // shape `batch`; null: score is refused
+  NodeId log_density;             // shape `batch`; null: score is refused
   SupportKind support{};
   NodeId support_low, support_high;  // null: infinite, or not an interval
   bool low_open = false, high_open = false;
   bool discrete = false;
-  int64_t categories = 0;    // finite support 0..categories-1 (bool: 2); 0: not finite
-  Shape batch;               // leading axes: independent draws
-  std::vector<DrawId> inner; // draws inside the distribution's body, primitive noise left out
+  int64_t categories = 0;     // finite support 0..categories-1 (bool: 2); 0: not finite
+  Shape batch;                // leading axes: independent draws
+  std::vector<DrawId> inner;  // draws inside the distribution's body, primitive noise left out
   DrawId owner;
-  std::string estimator;     // by hand; empty: auto
+  std::string estimator;  // by hand; empty: auto
   std::vector<std::pair<std::string, double>> estimator_arguments;
-  std::string baseline;      // none, loo, running, value; empty: the default
+  std::string baseline;  // none, loo, running, value; empty: the default
   NodeId baseline_value;
   Span estimator_span;
-  bool forked = false;       // the first batch axis holds outcomes of enumerated draws: element k reaches cost row k
+  bool forked = false;  // the first batch axis holds outcomes of enumerated draws: element k reaches cost row k
 };
 
 struct GraphState {

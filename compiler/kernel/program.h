@@ -45,7 +45,7 @@ using AccumulatorId = Id<struct AccumulatorTag>;
 struct ProgramParam {
   std::string name;  // qualified: mean.layer.0.W
   Type type;
-  NodeId gradient;   // in finish, of the param's shape: the group's sum over samples; null when it is zero
+  NodeId gradient;  // in finish, of the param's shape: the group's sum over samples; null when it is zero
 };
 
 struct ProgramInput {
@@ -72,15 +72,15 @@ struct ProgramNoise {
 // The program's own nodes select A by aliveness; credit itself knows nothing of it.
 enum class Baseline : uint8_t { none, leave_one_out };
 struct ProgramAdvantage {
-  std::string name;   // the draw's name, for printing
-  Phase phase{};      // init or step: where the draw is
-  Type type;          // shape of own, later and of the leaf
-  NodeId own;         // in `phase`
-  NodeId later;       // in step; scalar or of the shape of type
-  NodeId later_final; // in final; likewise
+  std::string name;    // the draw's name, for printing
+  Phase phase{};       // init or step: where the draw is
+  Type type;           // shape of own, later and of the leaf
+  NodeId own;          // in `phase`
+  NodeId later;        // in step; scalar or of the shape of type
+  NodeId later_final;  // in final; likewise
   Baseline baseline = Baseline::leave_one_out;
   NodeId value_baseline;  // in `phase`: subtracted from Q as well; may be null
-  std::string note;   // printed: log density, downstream costs
+  std::string note;       // printed: log density, downstream costs
 };
 
 // Adjoint of a state, carried from step t+1 to t. In step_backward the leaf is the adjoint of the state
