@@ -449,7 +449,6 @@ struct Builder {
     rules.varies = [this](NodeId id, ClassSet classes) { return varies(id, classes) && graph.type(id).scalar == Scalar::real; };
     rules.mergeable = [this](NodeId id, ClassSet a, ClassSet b) { return mergeable(id, a, b); };
     rules.rate = [this](NodeId id) { return rate_of(id); };
-    rules.sum_samples = [this](NodeId id) { return graph.add(Op::sum_samples, graph.type(id), {id}); };
     rules.leave = [this, backward, state_adjoints](NodeId target, ClassSet classes, NodeId value, NodeId index) {
       Op o = graph.op(target);
       if (o == Op::state || o == Op::final_state) {
@@ -500,7 +499,6 @@ struct Builder {
       if (!weight) weight = graph.constant(1);
       if (region == Phase::step) weight = guard_backward(weight);
       NodeId seed = spread(weight, graph.shape(cost.value));
-      if (!(rate_of(cost.value) & rate_sample)) seed = graph.add(Op::sum_samples, graph.type(seed), {seed});
       settle();
       seeds.push_back({cost.value, {classes, seed}});
     }
@@ -546,8 +544,6 @@ struct Builder {
   }
 
   void seed_state(NodeId node, int of_channel, NodeId adjoint, std::vector<RegionSeed>& seeds) {
-    // A state that takes a value without the sample axis: its adjoint is the sum over the samples.
-    if (!(rate_of(node) & rate_sample)) adjoint = graph.add(Op::sum_samples, graph.type(adjoint), {adjoint});
     settle();
     seeds.push_back({node, {channel_classes(of_channel), adjoint}});
   }

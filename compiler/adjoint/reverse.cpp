@@ -1,5 +1,6 @@
 // In: seeds at nodes of the region. Out: through `leave`, the adjoint of every value outside that a param
-// reaches. What must hold: the adjoint of a node is summed over the axes that the node lacks. Where an
+// reaches. The adjoint of a value is the one sample's at hand, also where the value itself
+// does not vary with the sample: the sum over samples is taken where the adjoint leaves. Where an
 // adjoint leaves a guarded part into a value with a weaker guard, it passes select(guard, adjoint, 0): in a
 // branch not taken 0 · ∞ would be NaN.
 #include "compiler/adjoint/reverse.h"
@@ -143,7 +144,6 @@ struct Sweep {
         if (!graph.shape(value).empty()) internal_error("an adjoint of another shape than its value");
         value = make_broadcast(graph, value, graph.shape(operand), std::vector<int64_t>(graph.shape(operand).size(), -1));
       }
-      if (loses_samples && (!crosses || !(rules.rate(value) & rate_sample))) value = rules.sum_samples(value);
       if (crosses) rules.leave(operand, flowing.classes, value, {});
       else add_to(operand, {flowing.classes, value});
     }

@@ -31,7 +31,6 @@ struct RegionRules {
   std::function<bool(NodeId, ClassSet)> varies;               // a param reaches it in one of the classes
   std::function<bool(NodeId, ClassSet, ClassSet)> mergeable;  // nothing above tells the two apart
   std::function<Rate(NodeId)> rate;                           // also of nodes just made
-  std::function<NodeId(NodeId)> sum_samples;
   // The adjoint of a value outside; with an index where it is that of a gather from the value.
   std::function<void(NodeId target, ClassSet, NodeId value, NodeId index)> leave;
   std::vector<Literal> guard;  // of the whole region: alive

@@ -62,8 +62,7 @@ void find_active(const StochasticGraph& model, Plan& plan) {
     if (graph.op(draw.node) != Op::draw) continue;  // enumerated: its outcomes stand in its place
     Targets law = 0;
     for (NodeId argument : draw.arguments) law |= plan.depends[argument];
-    // An enumerated draw, once expanded, is the list of its outcomes.
-    Targets mapped = graph.op(draw.node) == Op::draw ? plan.depends[graph.input(draw.node, 0)] : 0;
+    Targets mapped = plan.depends[graph.input(draw.node, 0)];
     choice.active = choice.reached & (((choice.score | choice.enumerate | choice.nothing) & law) | (choice.reparam & mapped));
   }
 }

@@ -268,7 +268,13 @@ struct Analysis {
       }
       for (uint32_t k = 0; k < model.draws.size(); ++k) {
         const GraphDraw& draw = model.draws[DrawId{k}];
-        if (draw.log_density && scored[DrawId{k}]) flow.seed(draw.log_density, scored[DrawId{k}], 0);
+        if (!draw.log_density || !scored[DrawId{k}]) continue;
+        if (facts.score_allowed[DrawId{k}] || draw.estimator.empty()) {
+          flow.seed(draw.log_density, scored[DrawId{k}], 0);
+        } else {
+          // Asked for by name although its density jumps in an argument: done, and marked biased.
+          for (NodeId argument : draw.arguments) flow.seed(argument, scored[DrawId{k}], 0);
+        }
       }
       for (uint32_t k = uint32_t(graph.size()); k-- > 0;) {
         NodeId id{k};

@@ -12,9 +12,9 @@ namespace {
 
 struct Pushing {
   StochasticGraph& model;
-  const PathFacts& facts;
   NodeTable<std::vector<NodeId>> users;
   NodeTable<uint8_t> from_draw;  // depends on the draw at hand
+  NodeTable<uint8_t> live;       // see find_live
 
   bool is_state_value(NodeId id) const {
     for (const GraphState& state : model.states)
@@ -24,11 +24,25 @@ struct Pushing {
   bool is_cost(NodeId id) const {
     return std::any_of(model.costs.begin(), model.costs.end(), [&](const GraphCost& c) { return c.value == id; });
   }
-  // The users that matter to some cost; the draw's own log density does not.
+  // The users that matter to some cost or to another draw; the draw's own log density does not.
+  void find_live(DrawId own) {
+    live = NodeTable<uint8_t>(model.graph.size(), 0);
+    for (const GraphCost& cost : model.costs) live[cost.value] = 1;
+    for (const GraphTerminate& terminate : model.terminates) live[terminate.condition] = 1;
+    for (const GraphState& state : model.states) live[state.next] = live[state.init] = 1;
+    for (uint32_t k = 0; k < model.draws.size(); ++k) {
+      const GraphDraw& draw = model.draws[DrawId{k}];
+      if (DrawId{k} != own && draw.log_density) live[draw.log_density] = 1;
+    }
+    for (uint32_t k = uint32_t(model.graph.size()); k-- > 0;) {
+      if (!live[NodeId{k}]) continue;
+      for (NodeId input : model.graph.inputs(NodeId{k})) live[input] = 1;
+    }
+  }
   std::vector<NodeId> live_users(NodeId id) const {
     std::vector<NodeId> result;
     for (NodeId user : users[id])
-      if (facts.reach[user] | facts.stopped[user]) result.push_back(user);
+      if (live[user]) result.push_back(user);
     return result;
   }
 
@@ -125,13 +139,14 @@ struct Copier {
 }  // namespace
 
 bool push_params_into_laws(StochasticGraph& model, const PathFacts& facts) {
-  Pushing pushing{model, facts, find_users(model.graph), {}};
+  Pushing pushing{model, find_users(model.graph), {}, {}};
   NodeTable<uint8_t> parametric = find_parametric(model);
   for (uint32_t d = 0; d < model.draws.size(); ++d) {
     GraphDraw draw = model.draws[DrawId{d}];
     if (draw.discrete || !draw.log_density || draw.support != SupportKind::real || draw.owner) continue;
     if (model.graph.shape(draw.node) != draw.batch || !(facts.reach[draw.node] & facts.jump[draw.node])) continue;
     NodeId comparison;
+    pushing.find_live(DrawId{d});
     NodeId v = pushing.find_affine(draw, comparison);
     Graph& graph = model.graph;
     bool through_comparison = false;
