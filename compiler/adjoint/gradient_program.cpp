@@ -40,6 +40,8 @@ struct Builder {
     return make_broadcast(graph, value, shape, std::vector<int64_t>(shape.size(), -1));
   }
 
+  bool ending_varies = false;  // episodes of different samples end at different steps
+
   // --- phases and rates of the nodes made since the last call
   void settle(Phase phase) {
     current = phase;
@@ -57,8 +59,9 @@ struct Builder {
     bool backward = current > Phase::final;
     Op o = graph.op(id);
     switch (o) {
-      case Op::state: return {Phase::step, rate_sample_time};
-      case Op::final_state: return {Phase::final, rate_sample};
+      // Only `alive` and `steps taken` are made here.
+      case Op::state: return {Phase::step, ending_varies ? rate_sample_time : rate_time};
+      case Op::final_state: return {Phase::final, ending_varies ? rate_sample : rate_none};
       case Op::time: return {Phase::step, rate_time};
       case Op::adjoint:
       case Op::advantage: return {current, current == Phase::step_backward ? rate_sample_time : rate_sample};
@@ -157,8 +160,21 @@ struct Builder {
     settle();
   }
 
+  // A state that is frozen when its episode ends varies with the sample, whatever it is computed from.
+  void spread_states_over_samples() {
+    for (uint32_t k = 0; k < graph.size(); ++k) {
+      NodeId id{k};
+      uint8_t rate = program.rate[id];
+      if (graph.op(id) == Op::state || graph.op(id) == Op::final_state) rate |= rate_sample;
+      for (NodeId input : graph.inputs(id)) rate |= program.rate[input];
+      program.rate[id] = Rate(rate);
+    }
+  }
+
   // m₀ = true, m' = m and not d; T counts the steps begun alive; every carry keeps its value once m is false.
   void add_ending(NodeId ends) {
+    ending_varies = rate_of(ends) & rate_sample;
+    if (ending_varies) spread_states_over_samples();
     Type boolean{Scalar::boolean, 0, {}}, integer{Scalar::integer, 0, {}};
     NodeId yes = graph.constant(boolean, {1});
     size_t own_states = program.states.size();

@@ -40,6 +40,11 @@ NodeId substitute(Graph& graph, NodeId root, NodeId from, NodeId to) {
     const Node node = graph[id];
     if (kind(node.op) == OpKind::random || node.op == Op::draw) continue;  // a draw is not an expression of it
     Type type = graph.type(id);
+    // On the boundary 0 · x is 0: this is about limits, and x is finite almost surely.
+    if (node.op == Op::mul && (graph.is_splat(inputs[0], 0) || graph.is_splat(inputs[1], 0))) {
+      replaced[at] = graph.constant(0);
+      continue;
+    }
     replaced[at] = kind(node.op) == OpKind::elementwise ? make(graph, node.op, inputs, {}, node.span)
                                                         : graph.add(node.op, type, inputs, node.payload, node.span);
   }
@@ -84,7 +89,8 @@ struct LinearForm {
 
 bool branches_agree(Graph& graph, NodeId comparison, NodeId select) {
   Op op = graph.op(comparison);
-  if (op != Op::less && op != Op::less_equal) return false;
+  // An equality's boundary is where it holds: `if x == 0 then 0 else x log y` is continuous too.
+  if (op != Op::less && op != Op::less_equal && op != Op::equal && op != Op::not_equal) return false;
   NodeId left = graph.input(comparison, 0), right = graph.input(comparison, 1);
   NodeId then_value = graph.input(select, 1), else_value = graph.input(select, 2);
   // A scalar may stand in for an array (it broadcasts), an array not for a scalar.
