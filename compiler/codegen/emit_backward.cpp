@@ -160,7 +160,7 @@ void Emitter::add_contributions(std::unordered_map<uint32_t, Carried>& in_regist
     if (schedule.accumulators[AccumulatorId{k}].form == AccumulatorForm::unused) continue;
     const auto found = in_registers.find(k);
     for (const Contribution& contribution : program.accumulators[AccumulatorId{k}].contributions)
-      if (contribution.phase == phase)
+      if (contribution.phase == phase && !is_deferred(AccumulatorId{k}, contribution))
         add_accumulated(AccumulatorId{k}, contribution, found == in_registers.end() ? nullptr : &found->second);
   }
 }
@@ -198,7 +198,8 @@ namespace {
 // The reversed steps of one chunk. In registers through the loop: small adjoints, then small sums.
 class ReversedLoop {
  public:
-  explicit ReversedLoop(Emitter& emitter) : e(emitter), program(e.program) {}
+  explicit ReversedLoop(Emitter& emitter, const std::vector<DeferredOuter>& deferred)
+      : e(emitter), program(e.program), deferred_(deferred) {}
 
   void emit() {
     llvm::Value* taken =
@@ -213,8 +214,9 @@ class ReversedLoop {
     carried = e.rolled_loop(taken, carried, [&](llvm::Value* i, const Emitter::Carried& now) {
       e.time = e.b.CreateSub(e.b.CreateSub(taken, e.i64(1)), i, "t");
       e.before_body = e.marker("body");
-      return step(now);
+      return step(now, i);
     });
+    for (const DeferredOuter& deferred : deferred_) e.flush_rest(deferred, taken);
     finish(carried);
     e.b.CreateBr(done);
     e.b.SetInsertPoint(done);
@@ -252,7 +254,7 @@ class ReversedLoop {
     return carried;
   }
 
-  Emitter::Carried step(const Emitter::Carried& now) {
+  Emitter::Carried step(const Emitter::Carried& now, llvm::Value* turn) {
     auto at = now.begin();
     std::unordered_map<uint32_t, EmittedValue> adjoints;
     for (AdjointCarryId id : small_) {
@@ -271,6 +273,7 @@ class ReversedLoop {
     }
     e.emit_order();
     e.add_contributions(sums);
+    for (const DeferredOuter& deferred : deferred_) e.defer(deferred, turn);
     Emitter::Carried next;
     for (AdjointCarryId id : small_) {
       const NodeId value = program.carries[id].step_value;
@@ -301,6 +304,7 @@ class ReversedLoop {
 
   Emitter& e;
   const Program& program;
+  const std::vector<DeferredOuter>& deferred_;
   std::vector<AdjointCarryId> small_, large_;
   std::vector<AccumulatorId> sums_;
   int64_t sums_count_ = 0;
@@ -310,7 +314,10 @@ class ReversedLoop {
 
 llvm::Function* emit_step_backward(ModuleContext& context) {
   Emitter e(context, Phase::step_backward, context.backward_lanes, "step_backward_phase");
-  if (e.program.horizon > 0) e.chunks([&] { ReversedLoop(e).emit(); });
+  if (e.program.horizon > 0) {
+    const std::vector<DeferredOuter> deferred = e.deferred_outers();
+    e.chunks([&] { ReversedLoop(e, deferred).emit(); });
+  }
   e.b.CreateRetVoid();
   return e.function;
 }

@@ -15,7 +15,10 @@ bool is_constant_index(const Index& index) {
 
 // Inlining keeps registers alive across an elementary function and lets lanes overlap; beyond this many in a
 // phase the time to compile is what counts.
-constexpr int64_t most_inlined = 64;
+constexpr int64_t most_inlined = 48;
+
+// Bytes of tape that stay in the second cache until the sweep comes back.
+constexpr int64_t largest_cached_tape = int64_t{1} << 20;
 
 int64_t count_elementary(const Program& program, const PhasePlan& plan) {
   int64_t count = 0;
@@ -203,6 +206,11 @@ llvm::Value* Emitter::address(const EmittedValue& value, const Index& index) {
 llvm::Value* Emitter::load(const EmittedValue& value, const Index& index) {
   llvm::Value* at = address(value, index);
   const auto real_alignment = static_cast<uint64_t>(real_bytes());
+  if (value.fetch_before != 0 && !value.boolean)
+    for (int64_t line = 0; line < lanes * real_bytes(); line += 64)
+      b.CreateIntrinsic(
+          llvm::Intrinsic::prefetch, {b.getPtrTy()},
+          {b.CreateGEP(b.getInt8Ty(), at, i64(line - value.fetch_before)), b.getInt32(0), b.getInt32(2), b.getInt32(1)});
   if (value.boolean && !value.real_in_memory) {
     if (!value.lanes) return b.CreateTrunc(b.CreateAlignedLoad(b.getInt8Ty(), at, llvm::Align(1)), b.getInt1Ty());
     llvm::Type* word = b.getIntNTy(static_cast<unsigned>(lanes));
@@ -334,6 +342,8 @@ EmittedValue Emitter::load_elsewhere(NodeId node) {
     case Home::tape: {
       EmittedValue slot = arena_slot(node_type, with_lanes, schedule.tape + schedule.offset[node]);
       slot.base = offset(slot.base, time, schedule.record_bytes);
+      // The hardware does not foresee a sweep backwards over records; a small tape is in the cache anyway.
+      if (with_lanes && schedule.record_bytes * program.horizon > largest_cached_tape) slot.fetch_before = schedule.record_bytes;
       return registers_from(node, slot);
     }
     case Home::noise: {

@@ -26,6 +26,7 @@ struct EmittedValue {
   std::vector<llvm::Value*> elements;  // in registers: one for all elements, or one each
   llvm::Value* base = nullptr;         // in memory: element (i, j, …) at base + i strides[0] + j strides[1] + …
   std::vector<int64_t> strides;        // in bytes
+  int64_t fetch_before = 0;            // bytes before a loaded place that will be loaded a step later: on the tape
   int64_t lane_width = 1;              // lanes side by side in memory: a chunk's or the group's
 };
 
@@ -37,6 +38,14 @@ struct ModuleContext {
   llvm::Module& module;
   int forward_lanes = 0, backward_lanes = 0;
   int64_t scratch_bytes = 0;  // the largest that a function asked for
+};
+
+// The products of a large outer product, to be added to an accumulator's slots some steps at a time.
+struct DeferredOuter {
+  NodeId node;
+  int64_t slots = 0, left_ring = 0, right_ring = 0;  // in the arena
+  int64_t rows = 0, columns = 0;
+  llvm::Function* flush = nullptr;
 };
 
 class Emitter {
@@ -109,13 +118,6 @@ class Emitter {
   // Makes sure that what element() will read inside a loop can be read with a varying index.
   void prepare(NodeId);
   void to_memory(NodeId);
-  const EmittedValue& in_memory(NodeId node) {
-    to_memory(node);
-    return values.at(node.index);
-  }
-  void set_register(NodeId node, llvm::Value* value) {
-    values[node.index] = {node_lanes(node), is_boolean(node), false, {value}, nullptr, {}};
-  }
   void write(NodeId, const EmittedValue& target);  // element by element
   void fill(const EmittedValue& target, const Shape&, llvm::Value*);
   void emit_order();  // all nodes of the phase
@@ -174,6 +176,11 @@ class Emitter {
   void add_indexed(AccumulatorId, const Contribution&);
   void add_outer(AccumulatorId, NodeId outer);
   void add_to_slots(llvm::Value* address, llvm::Value* value);
+  // emit_deferred.cpp
+  bool is_deferred(AccumulatorId, const Contribution&) const;
+  std::vector<DeferredOuter> deferred_outers();
+  void defer(const DeferredOuter&, llvm::Value* turn);
+  void flush_rest(const DeferredOuter&, llvm::Value* steps);
   void add_contributions(std::unordered_map<uint32_t, Carried>& in_registers);
 
  private:

@@ -326,3 +326,42 @@ TEST_CASE("random programs natively") {
     CHECK(difference<double>(program, params, inputs, seed, seed % 3 == 0 ? 64 : static_cast<int64_t>(seed)) <= 1e-12);
   }
 }
+
+// A recurrent layer: its weight gradient is large enough to be added some steps at a time, and the steps are
+// no multiple of that.
+TEST_CASE("the weight gradient of a layer natively") {
+  constexpr int64_t size = 27;
+  for (int64_t horizon : {3, 8, 19}) {
+    ProgramBuilder p;
+    p.program.model = "layer";
+    p.program.horizon = horizon;
+    p.program.has_gradient = true;
+    const NodeId weights = p.param("W", real({size, size}));
+    const NodeId first = p.input("x", real({size}));
+    const StateId state = p.state("h", real({size}), first);
+    p.phase = Phase::step;
+    const NodeId before = p.leaf(Op::state, real({size}), state.index, rate_sample_time);
+    const NodeId kick = p.noise(Op::noise_normal, "kick", real({size}));
+    const NodeId after = p.unary(Op::tanh, p.add(p.make(Op::matmul, {weights, before}, {0}), kick));
+    p.program.states[state].next = after;
+    p.program.objective_step = p.make(Op::reduce_sum, {p.mul(after, after)}, {0});
+    p.phase = Phase::step_backward;
+    const AdjointCarryId carry =
+        p.program.carries.add({state, real({size}), p.note_new([&] { return make_zeros(p.program.graph, {size}); }), {}});
+    const NodeId later = p.leaf(Op::adjoint, real({size}), carry.index, rate_sample_time);
+    const NodeId inside = p.mul(p.add(later, p.mul(2, after)), p.sub(p.constant(1), p.mul(after, after)));
+    p.program.carries[carry].step_value = p.make(Op::matmul, {inside, weights}, {0});
+    const NodeId product = p.raw(Op::outer, real({size, size}), {inside, before}, {0});
+    p.phase = Phase::finish;
+    p.program.params[ParamId{0}].gradient = p.accumulate(weights, {{Phase::step_backward, product, {}}});
+    verify_program(p.program);
+    ParamArrays params(1);
+    for (int64_t k = 0; k < size * size; ++k) params[0].push_back(0.3 * std::sin(static_cast<double>(k)));
+    std::vector<InputRows> inputs(1);
+    inputs[0].rows = 70;
+    for (int64_t k = 0; k < size * 70; ++k) inputs[0].values.push_back(std::cos(static_cast<double>(k)));
+    CHECK(difference<double>(p.program, params, inputs, 5, 64) <= 1e-12);
+    CHECK(difference<double>(p.program, params, inputs, 5, 23) <= 1e-12);
+    CHECK(difference<float>(p.program, params, inputs, 5, 23) <= 1e-4);
+  }
+}

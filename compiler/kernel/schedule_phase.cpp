@@ -1,0 +1,111 @@
+// How one phase computes its nodes, and the memory of its buffers (schedule.h).
+#include <algorithm>
+
+#include "compiler/kernel/schedule.h"
+
+namespace alea {
+namespace {
+
+bool is_view_op(Op op) { return op == Op::broadcast || op == Op::reshape || op == Op::transpose || op == Op::slice; }
+bool is_identity(Op op) { return op == Op::draw || op == Op::stop || op == Op::detach || op == Op::nonzero; }
+
+int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+}  // namespace
+
+PhasePlan plan_phase(const Program& program, const Schedule& schedule, Phase phase) {
+  const Graph& graph = program.graph;
+  PhasePlan plan;
+  plan.order = schedule.order[static_cast<size_t>(phase)];
+  plan.form = NodeTable<Form>(graph.size(), Form::registers);
+  plan.last_use = NodeTable<uint32_t>(graph.size(), 0);
+  NodeTable<uint32_t> uses(graph.size(), 0);
+  NodeTable<NodeId> only_user(graph.size());  // null: an accumulator
+  for (NodeId node : plan.order)
+    for (NodeId input : graph.inputs(node)) {
+      ++uses[input];
+      only_user[input] = node;
+    }
+  // What is read once the phase is done keeps its memory.
+  auto use_at_end = [&](NodeId node, uint32_t count) {
+    if (!node) return;
+    uses[node] += count;
+    plan.last_use[node] = UINT32_MAX;
+  };
+  for (NodeId objective : {program.objective_init, program.objective_step, program.objective_final}) use_at_end(objective, 2);
+  for (const ProgramState& state : program.states) {
+    use_at_end(state.init, 2);
+    use_at_end(state.next, 2);
+  }
+  for (const AdjointCarry& carry : program.carries) {
+    use_at_end(carry.final_value, 2);
+    use_at_end(carry.step_value, 2);
+  }
+  for (const Accumulator& accumulator : program.accumulators)
+    for (const Contribution& contribution : accumulator.contributions)
+      if (contribution.phase == phase) {
+        // With an index the value's elements are visited out of order: it has to be in memory.
+        use_at_end(contribution.value, contribution.index ? 2 : 1);
+        use_at_end(contribution.index, 2);
+      }
+  for (const ProgramParam& param : program.params) use_at_end(param.gradient, 2);
+
+  auto reads_in_a_loop = [&](NodeId user, NodeId node) {
+    if (!user) return true;
+    const Op op = graph.op(user);
+    return (kind(op) == OpKind::elementwise && graph.shape(user) == graph.shape(node)) || op == Op::reduce_sum;
+  };
+  for (NodeId node : plan.order) {
+    const Op op = graph.op(node);
+    if (element_count(graph.shape(node)) <= register_elements) continue;
+    if (kind(op) == OpKind::leaf || kind(op) == OpKind::random || schedule.home[node] != Home::phase)
+      plan.form[node] = Form::buffer;
+    else if (is_view_op(op) || is_identity(op)) plan.form[node] = Form::view;
+    else if (kind(op) == OpKind::elementwise && uses[node] == 1 && reads_in_a_loop(only_user[node], node))
+      plan.form[node] = Form::inlined;
+    else if (op == Op::outer && uses[node] == 1 && !only_user[node]) plan.form[node] = Form::inlined;
+    else plan.form[node] = Form::buffer;
+  }
+
+  // Users before operands: an operand that is read through an inlined value or a view lives as long as those.
+  for (uint32_t position = static_cast<uint32_t>(plan.order.size()); position-- > 0;) {
+    const NodeId node = plan.order[position];
+    const bool through = plan.form[node] == Form::inlined || plan.form[node] == Form::view;
+    const uint32_t reach = through ? std::max(plan.last_use[node], position) : position;
+    for (NodeId input : graph.inputs(node)) plan.last_use[input] = std::max(plan.last_use[input], reach);
+  }
+  return plan;
+}
+
+int64_t BufferAllocator::allocate(int64_t bytes) {
+  bytes = aligned(bytes);
+  for (size_t k = 0; k < free_.size(); ++k) {
+    Range& range = free_[k];
+    if (range.end - range.begin < bytes) continue;
+    const int64_t offset = range.begin;
+    range.begin += bytes;
+    if (range.begin == range.end) free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(k));
+    return offset;
+  }
+  int64_t offset = end_;
+  if (!free_.empty() && free_.back().end == end_) {
+    offset = free_.back().begin;
+    free_.pop_back();
+  }
+  end_ = offset + bytes;
+  peak_ = std::max(peak_, end_);
+  return offset;
+}
+
+void BufferAllocator::release(int64_t offset, int64_t bytes) {
+  Range range{offset, offset + aligned(bytes)};
+  auto next = std::find_if(free_.begin(), free_.end(), [&](const Range& other) { return other.begin >= range.end; });
+  if (next != free_.end() && next->begin == range.end) {
+    range.end = next->end;
+    next = free_.erase(next);
+  }
+  if (next != free_.begin() && (next - 1)->end == range.begin) (next - 1)->end = range.end;
+  else free_.insert(next, range);
+}
+
+}  // namespace alea
