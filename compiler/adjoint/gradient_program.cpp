@@ -424,6 +424,7 @@ struct Builder {
         advantage.phase = region;
         advantage.type = Type{Scalar::real, 0, draw.batch};
         advantage.own = own_costs(draw, targets);
+        if (advantage.own) advantage.own = spread(advantage.own, draw.batch);
         if (mdp) {
           advantage.later = later_costs(targets, Phase::step);
           advantage.later_final = later_costs(targets, Phase::final);

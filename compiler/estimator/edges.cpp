@@ -22,10 +22,10 @@ bool is_sum_of_squares(const Graph& graph, NodeId id) {
   }
 }
 
-// Even functions forget the sign, and with it where an angle was cut.
-bool is_even_use(const Graph& graph, NodeId user) {
+// Even functions forget the sign, and with it where an angle was cut; sin has the angle's period.
+bool hides_cut(const Graph& graph, NodeId user) {
   const Node& node = graph[user];
-  if (node.op == Op::abs || node.op == Op::cos || node.op == Op::cosh) return true;
+  if (node.op == Op::abs || node.op == Op::cos || node.op == Op::cosh || node.op == Op::sin) return true;
   if (node.op == Op::mul) return node.inputs[0] == node.inputs[1];
   if (node.op == Op::pow && graph.is_constant(node.inputs[1])) {
     double p = graph.values(node.inputs[1])[0];
@@ -181,6 +181,6 @@ Edge edge(const StochasticGraph& model, const NodeTable<Interval>& bounds, const
   internal_error("a leaf has no operand to vary with");
 }
 
-Edge wrap_edge(const Graph& graph, NodeId user_of_wrap) { return is_even_use(graph, user_of_wrap) ? Edge::kink : Edge::jump; }
+Edge wrap_edge(const Graph& graph, NodeId user_of_wrap) { return hides_cut(graph, user_of_wrap) ? Edge::kink : Edge::jump; }
 
 }  // namespace alea

@@ -257,6 +257,7 @@ Explanation explain(const StochasticGraph& model, const Chosen& chosen, const So
       node.rows.resize(1);
       node.rows[0].gradient_of = model.maximise ? "reward" : "cost";
     }
+    if (node.rows.empty() && draw.owner) continue;  // noise inside a distribution's body
     if (node.rows.empty()) {
       bool reached = choice.reached != 0;
       node.rows.push_back({"", "none", true, reached ? "no param reaches its law: it is only sampled" : "it reaches no cost"});

@@ -72,7 +72,7 @@ Interval square_of(const Interval& a) {
 }
 
 Interval reciprocal(const Interval& a) {
-  if (!a.excludes(0)) return whole();
+  if (!a.excludes(0) || (a.low < 0 && a.high > 0)) return whole();
   if (a.low >= 0) return outward({1 / a.high, a.low == 0 ? inf : 1 / a.low, a.high_open || std::isinf(a.high), a.low_open});
   return negated(reciprocal(negated(a)));
 }
@@ -165,8 +165,7 @@ struct Bounder {
       case Op::draw: return of(node, 0);
       case Op::nonzero: {
         Interval r = of(node, 0);
-        if (r.low == 0) r.low_open = true;
-        if (r.high == 0) r.high_open = true;
+        r.nonzero = true;
         return r;
       }
       case Op::pad: return join(of(node, 0), point(0));

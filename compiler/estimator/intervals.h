@@ -11,9 +11,11 @@ namespace alea {
 struct Interval {
   double low = -INFINITY, high = INFINITY;
   bool low_open = false, high_open = false;  // the end itself is never taken (almost surely)
+  bool nonzero = false;                      // promised: never 0
   bool operator==(const Interval&) const = default;
 
   bool excludes(double value) const {
+    if (value == 0 && nonzero) return true;
     return value < low || value > high || (value == low && low_open) || (value == high && high_open);
   }
   bool within(double from, double to) const { return low >= from && high <= to; }

@@ -141,7 +141,7 @@ TEST_CASE("the default and the random policy") {
   CHECK(check_model_text(own, {.policy = "default"})->model->policy == "default");
 }
 
-TEST_CASE("--set, and instances, change consts and what is computed from them") {
+TEST_CASE("constants given from outside, and instances, change consts and what is computed from them") {
   CheckOptions options;
   options.constants = {{"n", "3 + 4"}, {"scale", "10"}};
   options.policy = "random";
