@@ -195,6 +195,13 @@ void check_requests(StochasticGraph& model, const ChooseOptions& options, Diagno
   }
   static const std::vector<std::string> known = {"reparam", "implicit", "score", "enumerate"};
   for (const GraphDraw& draw : model.draws) {
+    if (draw.baseline == "running") {
+      diagnostics.report(DiagnosticKind::estimator_without_meaning, draw.estimator_span,
+                         {"baseline = running", draw.name, "one call keeps nothing for the next"},
+                         "one of `none`, `loo`, `value(e)`");
+    }
+  }
+  for (const GraphDraw& draw : model.draws) {
     const std::string& asked = draw.estimator;
     if (asked.empty()) continue;
     Span span = draw.estimator_span;
