@@ -1,0 +1,84 @@
+// All inputs come from one counter hash, so that any language can rebuild them:
+//   z = seed 0xD1342543DE82EF95 + (k + 1) 0x9E3779B97F4A7C15, mixed;  U(seed, k) = (⌊z / 2^11⌋ + ½) 2^-53
+//   N(seed, n) = √(-2 ln U(seed, 2n)) cos(2 pi U(seed, 2n + 1))
+#include "tests/bench/workloads.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <numbers>
+
+namespace alea::bench {
+
+namespace {
+
+double uniform(uint64_t seed, uint64_t k) {
+  uint64_t z = seed * 0xD1342543DE82EF95u + (k + 1) * 0x9E3779B97F4A7C15u;
+  z ^= z >> 30;
+  z *= 0xBF58476D1CE4E5B9u;
+  z ^= z >> 27;
+  z *= 0x94D049BB133111EBu;
+  z ^= z >> 31;
+  return (static_cast<double>(z >> 11) + 0.5) * 0x1p-53;
+}
+double centred(uint64_t seed, uint64_t k) { return 2 * uniform(seed, k) - 1; }
+[[maybe_unused]] double normal(uint64_t seed, uint64_t n) {
+  return std::sqrt(-2 * std::log(uniform(seed, 2 * n))) * std::cos(2 * std::numbers::pi * uniform(seed, 2 * n + 1));
+}
+
+constexpr uint64_t rows = 1024;
+
+template <class Value>
+InputRows input(uint64_t width, Value value) {
+  InputRows input;
+  input.rows = static_cast<int64_t>(rows);
+  for (uint64_t row = 0; row < rows; ++row)
+    for (uint64_t k = 0; k < width; ++k) input.values.push_back(value(row, k));
+  return input;
+}
+
+std::vector<InputRows> pendulum_start(uint64_t seed) {
+  return {input(1, [&](uint64_t i, uint64_t) { return centred(seed + 1, i) * std::numbers::pi; }),
+          input(1, [&](uint64_t i, uint64_t) { return centred(seed + 2, i); })};
+}
+
+[[maybe_unused]] std::string matrix(uint64_t count, uint64_t width, const std::function<double(uint64_t, uint64_t)>& value) {
+  std::string text = "[";
+  for (uint64_t i = 0; i < count; ++i) {
+    text += "[";
+    for (uint64_t j = 0; j < width; ++j) text += fmt::format("{:#.17g},", value(i, j));
+    text.back() = ']';
+    text += ",";
+  }
+  text.back() = ']';
+  return text;
+}
+
+Workload w1() {
+  Workload w{"w1", hand_w1, 1024, 200, 4.05, 1.79, 1e-2, {}, {}, {}};
+  w.params = [] { return std::vector<double>{0.1, -0.2, -0.3, 0.05, -0.7}; };
+  w.inputs = [] { return pendulum_start(101); };
+  return w;
+}
+
+Workload w3() {
+  Workload w{"w3", hand_w3, 1024, 200, 4.07, 1.84, 5e-2, {}, {}, {}};
+  w.params = [] { return std::vector<double>{0.1, 0.2, 5, 2, 0.02}; };
+  w.inputs = [] { return std::vector{input(4, [](uint64_t i, uint64_t k) { return 0.05 * centred(302, k * 1024 + i); })}; };
+  return w;
+}
+
+Workload w6() {
+  Workload w{"w6", hand_w6, 9'999'872, 1, 3.02, 1.24, 1e-4, {}, {}, {}};  // ten million, to whole blocks
+  w.params = [] { return std::vector<double>{0.3, 1.2}; };
+  return w;
+}
+
+}  // namespace
+
+const std::vector<Workload>& workloads() {
+  static const std::vector<Workload> all = {w1(), w3(), w6()};
+  return all;
+}
+
+}  // namespace alea::bench
