@@ -62,6 +62,11 @@ class Hand {
       inputs_.push_back(copy(turned, single));
       input_places_.push_back(inputs_.back().at.get());
     }
+    if (workload.constants)
+      for (const Matrix& matrix : workload.constants()) {
+        constants_.push_back(copy(matrix.values, single));
+        constant_places_.push_back(constants_.back().at.get());
+      }
     for (const ProgramNoise& noise : program.noises) keys_.push_back(noise_key(seed, noise.name));
     // Rounded up to cache lines, and one more between the threads.
     const size_t size = 1 + flat.size() + 16;
@@ -79,8 +84,8 @@ class Hand {
     for (auto& total : totals_) std::ranges::fill(total, 0.0);
     pool_.run(samples_ / kernel_.block, [&](int worker, int64_t task) {
       const auto own = static_cast<size_t>(worker);
-      function_({params_[0].at.get(), input_places_.data(), keys_.data(), static_cast<uint64_t>(task * kernel_.block),
-                 arenas_[own].at.get(), sums_[own].data()});
+      function_({params_[0].at.get(), input_places_.data(), constant_places_.data(), keys_.data(),
+                 static_cast<uint64_t>(task * kernel_.block), arenas_[own].at.get(), sums_[own].data()});
       for (size_t k = 0; k < result.size(); ++k) totals_[own][k] += sums_[own][k];
     });
     for (size_t k = 0; k < result.size(); ++k) {
@@ -105,8 +110,8 @@ class Hand {
   int64_t samples_;
   HandFunction function_;
   ThreadPool pool_;
-  std::vector<Memory> params_, inputs_, arenas_;
-  std::vector<const void*> input_places_;
+  std::vector<Memory> params_, inputs_, constants_, arenas_;
+  std::vector<const void*> input_places_, constant_places_;
   std::vector<uint64_t> keys_;
   std::vector<std::vector<double>> totals_, sums_;
 };
@@ -142,6 +147,16 @@ struct Line {
   double compile = 0;            // seconds
 };
 
+// As an expression of the language.
+std::string text_of(const Matrix& matrix) {
+  std::string text = "[";
+  for (uint64_t k = 0; k < matrix.values.size(); ++k) {
+    if (k % matrix.columns == 0) text += k == 0 ? "[" : "], [";
+    text += fmt::format("{}{:#.17g}", k % matrix.columns == 0 ? "" : ", ", matrix.values[k]);
+  }
+  return text + "]]";
+}
+
 ParamArrays split(const std::vector<double>& flat, const Program& program) {
   ParamArrays params;
   auto at = flat.begin();
@@ -158,7 +173,8 @@ Line measure(const Workload& workload, bool single, int threads, double seconds)
   ToolOptions options;
   options.command = Command::bench;
   options.files = {fmt::format("{}/tests/bench/{}.alea", ALEA_SOURCE_DIR, workload.name)};
-  if (workload.constants) options.check.constants = workload.constants();
+  if (workload.constants)
+    for (const Matrix& matrix : workload.constants()) options.check.constants[matrix.name] = text_of(matrix);
   options.samples = workload.samples;
   options.threads = threads;
   options.single_precision = single;

@@ -3,8 +3,6 @@
 //   N(seed, n) = √(-2 ln U(seed, 2n)) cos(2 pi U(seed, 2n + 1))
 #include "tests/bench/workloads.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <numbers>
 
@@ -22,17 +20,17 @@ double uniform(uint64_t seed, uint64_t k) {
   return (static_cast<double>(z >> 11) + 0.5) * 0x1p-53;
 }
 double centred(uint64_t seed, uint64_t k) { return 2 * uniform(seed, k) - 1; }
-[[maybe_unused]] double normal(uint64_t seed, uint64_t n) {
+double normal(uint64_t seed, uint64_t n) {
   return std::sqrt(-2 * std::log(uniform(seed, 2 * n))) * std::cos(2 * std::numbers::pi * uniform(seed, 2 * n + 1));
 }
 
-constexpr uint64_t rows = 1024;
+constexpr uint64_t row_count = 1024;
 
 template <class Value>
 InputRows input(uint64_t width, Value value) {
   InputRows input;
-  input.rows = static_cast<int64_t>(rows);
-  for (uint64_t row = 0; row < rows; ++row)
+  input.rows = static_cast<int64_t>(row_count);
+  for (uint64_t row = 0; row < row_count; ++row)
     for (uint64_t k = 0; k < width; ++k) input.values.push_back(value(row, k));
   return input;
 }
@@ -42,16 +40,12 @@ std::vector<InputRows> pendulum_start(uint64_t seed) {
           input(1, [&](uint64_t i, uint64_t) { return centred(seed + 2, i); })};
 }
 
-[[maybe_unused]] std::string matrix(uint64_t count, uint64_t width, const std::function<double(uint64_t, uint64_t)>& value) {
-  std::string text = "[";
-  for (uint64_t i = 0; i < count; ++i) {
-    text += "[";
-    for (uint64_t j = 0; j < width; ++j) text += fmt::format("{:#.17g},", value(i, j));
-    text.back() = ']';
-    text += ",";
-  }
-  text.back() = ']';
-  return text;
+template <class Value>
+Matrix matrix(std::string name, uint64_t rows, uint64_t columns, Value value) {
+  Matrix matrix{std::move(name), rows, columns, {}};
+  for (uint64_t i = 0; i < rows; ++i)
+    for (uint64_t j = 0; j < columns; ++j) matrix.values.push_back(value(i, j));
+  return matrix;
 }
 
 Workload w1() {
@@ -61,10 +55,54 @@ Workload w1() {
   return w;
 }
 
+Workload w2() {
+  Workload w{"w2", hand_w2, 256, 200, 577, 284, 1e-2, {}, {}, {}};
+  w.params = [] {
+    std::vector<double> values;
+    for (uint64_t k = 0; k < 4481; ++k) values.push_back(centred(204, k) / (k < 256 ? std::sqrt(3.0) : 8.0));
+    values.push_back(-0.7);
+    return values;
+  };
+  w.inputs = [] { return pendulum_start(201); };
+  return w;
+}
+
 Workload w3() {
   Workload w{"w3", hand_w3, 1024, 200, 4.07, 1.84, 5e-2, {}, {}, {}};
   w.params = [] { return std::vector<double>{0.1, 0.2, 5, 2, 0.02}; };
   w.inputs = [] { return std::vector{input(4, [](uint64_t i, uint64_t k) { return 0.05 * centred(302, k * 1024 + i); })}; };
+  return w;
+}
+
+Workload w4() {
+  Workload w{"w4", hand_w4, 512, 100, 0, 0, 1e-3, {}, {}, {}};
+  w.constants = [] {
+    return std::vector{
+        matrix("A", 16, 16, [](uint64_t i, uint64_t j) { return (i == j ? 0.9 : 0) + 0.02 * normal(403, i * 16 + j); }),
+        matrix("B", 16, 4, [](uint64_t i, uint64_t j) { return 0.1 * normal(404, i * 4 + j); }),
+        matrix("L", 16, 16, [](uint64_t i, uint64_t j) {
+          const double x = 0.02 * normal(405, i * 16 + j);
+          return j < i ? x : i == j ? 0.1 + std::abs(x) : 0.0;
+        })};
+  };
+  w.params = [] {
+    std::vector<double> values;
+    for (uint64_t k = 0; k < 64; ++k) values.push_back(-0.1 * normal(406, k));
+    return values;
+  };
+  w.inputs = [] { return std::vector{input(16, [](uint64_t i, uint64_t k) { return normal(402, k * 512 + i % 512); })}; };
+  return w;
+}
+
+Workload w5() {
+  Workload w{"w5", hand_w5, 1024, 64, 0, 0, 1e-3, {}, {}, {}};
+  w.params = [] {
+    std::vector<double> values;
+    for (uint64_t k = 0; k < 640; ++k) values.push_back(0.5 * normal(502, k));
+    constexpr uint64_t first_layer = 128 * 640 + 128, all = first_layer + 128 + 1;
+    for (uint64_t k = 0; k < all; ++k) values.push_back(centred(503, k) / std::sqrt(k < first_layer ? 640.0 : 128.0));
+    return values;
+  };
   return w;
 }
 
@@ -77,7 +115,7 @@ Workload w6() {
 }  // namespace
 
 const std::vector<Workload>& workloads() {
-  static const std::vector<Workload> all = {w1(), w3(), w6()};
+  static const std::vector<Workload> all = {w1(), w2(), w3(), w4(), w5(), w6()};
   return all;
 }
 

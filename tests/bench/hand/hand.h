@@ -11,12 +11,13 @@
 namespace alea::bench {
 
 struct HandTask {
-  const void* params;         // T, flat, in the order of the model's params
-  const void* const* inputs;  // T, by the model's inputs: [element][sample], 1024 samples
-  const uint64_t* keys;       // of the model's noises
-  uint64_t first_sample;      // a multiple of block
-  void* workspace;            // 64-byte aligned, this thread's own
-  double* sums;               // out: the objective, then the gradient
+  const void* params;            // T, flat, in the order of the model's params
+  const void* const* inputs;     // T, by the model's inputs: [element][sample], 1024 samples
+  const void* const* constants;  // T, by the workload's constants
+  const uint64_t* keys;          // of the model's noises
+  uint64_t first_sample;         // a multiple of block
+  void* workspace;               // 64-byte aligned, this thread's own
+  double* sums;                  // out: the objective, then the gradient
 };
 
 using HandFunction = void (*)(const HandTask&);
@@ -27,7 +28,7 @@ struct HandKernel {
   int64_t workspace_bytes;
 };
 
-extern const HandKernel hand_w1, hand_w3, hand_w6;
+extern const HandKernel hand_w1, hand_w2, hand_w3, hand_w4, hand_w5, hand_w6;
 
 // A chain of independent fused multiply-adds: GFLOP/s of the core as it is now.
 double fma_rate();

@@ -384,18 +384,19 @@ ALEA_INLINE void draw(uint64_t key, uint64_t sample, uint64_t time, uint64_t ele
   }
 }
 
-// out[time][element][64], for the 64 samples from `sample` on, times begin … begin + count - 1, multiples of 4.
-template <class T, bool normal>
+// out[time][element][width], for the samples from `sample` on, times begin … begin + count - 1, multiples of 4.
+template <class T, bool normal, int width = 64>
 void fill_in_time(uint64_t key, uint64_t sample, int64_t begin, int64_t count, int64_t elements, T* out) {
   constexpr int n = draws_per_call<T>, vectors = sizeof(T) == 8 ? 4 : 2;
   for (int64_t t = 0; t < count; t += n)
     for (int64_t element = 0; element < elements; ++element)
-      for (int lane = 0; lane < 64; lane += vectors * lanes<T>) {
+      for (int lane = 0; lane < width; lane += vectors * lanes<T>) {
         Vector<T> drawn[n][vectors];
         draw<T, normal, vectors>(key, sample + static_cast<uint64_t>(lane), static_cast<uint64_t>((begin + t) / n),
                                  static_cast<uint64_t>(element), drawn);
         for (int k = 0; k < n; ++k)
-          for (int v = 0; v < vectors; ++v) store(out + ((t + k) * elements + element) * 64 + lane + v * lanes<T>, drawn[k][v]);
+          for (int v = 0; v < vectors; ++v)
+            store(out + ((t + k) * elements + element) * width + lane + v * lanes<T>, drawn[k][v]);
       }
 }
 // out[element][64], for draws outside time: a counter serves the samples s, s + 64/n, …
