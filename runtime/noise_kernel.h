@@ -54,12 +54,12 @@ struct NoiseBlocks {
   }
 
   // The counters of the samples first + stride k for lane k.
-  static Words sample_words(uint64_t first, int stride) {
-    uint64_t lanes[word_lanes];
-    for (int k = 0; k < word_lanes; ++k) lanes[k] = (first & 0xffffffff) + static_cast<uint64_t>(k * stride);
-    Words words;
-    std::memcpy(&words, lanes, sizeof words);
-    return words;
+  static Words sample_words(uint64_t first, uint64_t stride) {
+    alignas(64) static constexpr uint64_t lane_numbers[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    static_assert(word_lanes <= 8);
+    Words numbers;
+    std::memcpy(&numbers, lane_numbers, sizeof numbers);
+    return numbers * stride + (first & 0xffffffff);
   }
 
   template <class T>

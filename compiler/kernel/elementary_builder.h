@@ -17,6 +17,7 @@
 //   Whole whole_constant(uint64_t)        Whole whole_add whole_sub whole_and whole_or whole_xor(Whole, Whole)
 //   Whole whole_shift_left whole_shift_right(Whole, int count)    logical
 //   Mask whole_nonzero(Whole)
+//   Value look_up(const Real (&table)[n], Whole)  the element at the index mod n; n is 16 for double, 32 for float
 //   Value rare(Rare, Mask where, Value x, Value usual)
 //                                         `usual`, but in the lanes of `where` what rare_value (elementary_large.h)
 //                                         gives for x. Almost never true in any lane.

@@ -128,13 +128,6 @@ Real<B> log_of(Real<B> f, Real<B> e) {
   }
 }
 
-// For normal positive x alone.
-template <class B>
-Real<B> log_normal_range(Real<B> x) {
-  const Significand<B> split = split_significand(x);
-  return log_of(split.f, split.e);
-}
-
 template <class B>
 Real<B> log(Real<B> x) {
   using F = Format<B>;

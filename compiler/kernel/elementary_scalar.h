@@ -2,6 +2,7 @@
 #pragma once
 #include <bit>
 #include <cmath>
+#include <cstddef>
 
 #include "compiler/kernel/elementary_builder.h"
 #include "compiler/kernel/elementary_large.h"
@@ -44,6 +45,10 @@ struct ScalarBuilder {
   Whole whole_shift_left(Whole a, int count) { return a << count; }
   Whole whole_shift_right(Whole a, int count) { return a >> count; }
   bool whole_nonzero(Whole a) { return a != 0; }
+  template <size_t n>
+  T look_up(const T (&table)[n], Whole index) {
+    return table[index % n];
+  }
   T rare(Rare function, bool where, T x, T usual) { return where ? rare_value(function, x) : usual; }
 };
 

@@ -6,6 +6,7 @@
 #endif
 
 #include <cmath>
+#include <cstddef>
 #include <type_traits>
 
 #include "compiler/kernel/elementary_builder.h"
@@ -96,6 +97,16 @@ struct VectorBuilder {
   Whole whole_shift_left(Whole a, int count) { return a << count; }
   Whole whole_shift_right(Whole a, int count) { return a >> count; }
   Mask whole_nonzero(Whole a) { return a != 0; }
+  template <size_t n>
+  Value look_up(const T (&table)[n], Whole index) {
+    ALEA_NATIVE_512(double, 8, _mm512_permutex2var_pd(_mm512_load_pd(table), (__m512i)index, _mm512_load_pd(table + n / 2)))
+    ALEA_NATIVE_512(float, 16, _mm512_permutex2var_ps(_mm512_load_ps(table), (__m512i)index, _mm512_load_ps(table + n / 2)))
+    ALEA_NATIVE_256(double, 4, _mm256_i64gather_pd(table, (__m256i)(index & (n - 1)), 8))
+    ALEA_NATIVE_256(float, 8, _mm256_i32gather_ps(table, (__m256i)(index & (n - 1)), 4))
+    Value found{};
+    for (int i = 0; i < lanes; ++i) found[i] = table[index[i] % n];
+    return found;
+  }
   Value rare(Rare function, Mask where, Value x, Value usual) {
     SignedWord any = 0;
     for (int i = 0; i < lanes; ++i) any |= where[i];

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <type_traits>
 
-#include "compiler/kernel/elementary_exp.h"
 #include "compiler/kernel/elementary_scalar.h"
+#include "compiler/kernel/elementary_table.h"
 #include "compiler/kernel/elementary_trigonometry.h"
 
 namespace alea {
@@ -79,7 +79,7 @@ struct NormalPair {
 };
 template <class B>
 NormalPair<B> normal_pair(Real<B> u, Real<B> v) {
-  const Real<B> radius = sqrt(-2.0 * log_normal_range(u));
+  const Real<B> radius = sqrt(-2.0 * log_by_table(u));
   const SinCos<B> angle = sincos_of_turns(v);
   return {radius * angle.cos, radius * angle.sin};
 }

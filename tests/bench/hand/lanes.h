@@ -271,7 +271,11 @@ ALEA_INLINE V logistic(V x) {
 // --- noise: Philox4x32-10, the same draws as Alea's. One counter a 64-bit lane, its words in the low halves; the high
 // halves hold rubbish, which multiplication ignores. `chains` counters are interleaved round by round.
 using Words = WordVector<double>;
-constexpr int word_lanes = vector_bytes / 8;
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+constexpr Words lane_numbers = {0, 1, 2, 3, 4, 5, 6, 7};
+#else
+constexpr Words lane_numbers = {0, 1, 2, 3};
+#endif
 
 ALEA_INLINE Words multiply_low(Words a, uint32_t by) {
 #if defined(__AVX512F__)
@@ -309,12 +313,10 @@ ALEA_INLINE void philox(Words (&c)[4][chains], uint64_t key) {
 // The counters sample, sample + stride, … a lane; time already divided by the draws of a counter.
 template <int chains>
 ALEA_INLINE void set_counters(Words (&c)[4][chains], int chain, uint64_t sample, int stride, uint64_t time, uint64_t element) {
-  Words samples{};
-  for (int i = 0; i < word_lanes; ++i) samples[i] = (sample & 0xffffffff) + static_cast<uint64_t>(i * stride);
-  c[0][chain] = samples;
+  c[0][chain] = lane_numbers * static_cast<uint64_t>(stride) + sample;
   c[1][chain] = Words{} + (sample >> 32 & 0xffff);
-  c[2][chain] = Words{} + (time & 0xffffffff);
-  c[3][chain] = Words{} + (element & 0xffffffff);
+  c[2][chain] = Words{} + time;
+  c[3][chain] = Words{} + element;
 }
 
 ALEA_INLINE Vector<double> uniform_of(Words low, Words high) {
