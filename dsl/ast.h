@@ -1,6 +1,7 @@
 // The syntax tree: plain structs, expressions in one append-only table named by ExprId. What parse()
 // promises: every ExprId is in range, children precede parents, spans lie in the file, precedence and
-// comparison chains are folded, nesting is at most max_nesting deep.
+// comparison chains are folded, nesting is at most max_nesting deep. A row of binary operators nests to the left without
+// bound, a row of `else if` to the right: what walks the tree walks along these in a loop.
 #pragma once
 #include <optional>
 #include <string>
@@ -155,11 +156,14 @@ struct Fn {
   std::optional<TypeExpr> result_type;
   Block body;
 };
+struct ModuleRange {  // for index in low..high
+  Ident index;
+  ExprId low, high;
+};
 struct ModuleRef {  // mlp(3, [64, 64], 1) or [linear(…) for i in 0..k]
   std::vector<Ident> path;
   std::vector<Argument> arguments;
-  Ident index;  // of the list form; index.name empty otherwise
-  ExprId low, high;
+  std::vector<ModuleRange> ranges;  // of a list, the outermost first
   Span span;
 };
 struct Param {

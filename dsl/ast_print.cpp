@@ -131,11 +131,15 @@ class Printer {
     line("unary {}", spelling(unary.op));
     inside([&] { print(unary.operand); });
   }
+  // A row of operators, from left to right: each takes all that stands above it.
   void print(const Binary& binary) {
-    line("binary {}", spelling(binary.op));
+    std::vector<const Binary*> row;
+    for (const Binary* now = &binary; now != nullptr; now = std::get_if<Binary>(&file_.exprs[now->left].value))
+      row.push_back(now);
+    line("binary");
     inside([&] {
-      print(binary.left);
-      print(binary.right);
+      print(row.back()->left);
+      for (auto now = row.rbegin(); now != row.rend(); ++now) part(spelling((*now)->op), (*now)->right);
     });
   }
   void print(const Comparison& comparison) {
@@ -149,9 +153,14 @@ class Printer {
   void print(const If& choice) {
     line("if");
     inside([&] {
-      print(choice.condition);
-      part("then", choice.then_value);
-      part("else", choice.else_value);
+      for (const If* now = &choice;;) {
+        print(now->condition);
+        part("then", now->then_value);
+        const If* next = std::get_if<If>(&file_.exprs[now->else_value].value);
+        if (next == nullptr) return part("else", now->else_value);
+        line("else if");
+        now = next;
+      }
     });
   }
   void print(const Index& index) {
@@ -212,12 +221,13 @@ class Printer {
     line("module {}", joined(module.path, "."));
     inside([&] {
       print(module.arguments);
-      if (module.index.name.empty()) return;
-      line("for {}", module.index.name);
-      inside([&] {
-        part("low", module.low);
-        part("high", module.high);
-      });
+      for (const ModuleRange& range : module.ranges) {
+        line("for {}", range.index.name);
+        inside([&] {
+          part("low", range.low);
+          part("high", range.high);
+        });
+      }
     });
   }
   void print(const std::vector<Formal>& formals) {

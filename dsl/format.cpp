@@ -484,9 +484,10 @@ class Formatter {
     std::string path;
     for (const Ident& part : module.path) path += (path.empty() ? "" : ".") + part.name;
     Document call = concat({words(path), indent(continuation, {arguments(module.arguments, Air::inside)})});
-    if (module.index.name.empty()) return call;
-    return group({words("["), std::move(call), indent(continuation, {line()}), for_clause(module.index, module.low, module.high),
-                  words("]")});
+    for (auto range = module.ranges.rbegin(); range != module.ranges.rend(); ++range)
+      call = group({words("["), std::move(call), indent(continuation, {line()}),
+                    for_clause(range->index, range->low, range->high), words("]")});
+    return call;
   }
   Document with_value(const std::string& word, ExprId id) const {
     return concat({words(word + " "), indent(continuation, {expression(id, Air::statement)})});

@@ -140,9 +140,9 @@ void Elaborator::record_estimator(const typed::Draw& draw, GraphDraw& entry) {
   std::vector<std::pair<std::string, double>> arguments;
   for (const auto& [name, expr] : draw.estimator.arguments) {
     const NodeId node = value(expr).node;
-    if (out_.graph.is_constant(node) && out_.graph.values(node).size() == 1)
-      arguments.emplace_back(name, out_.graph.values(node)[0]);
-    else diagnostics_.report(DiagnosticKind::estimator_argument_not_constant, draw.estimator.span, {name});
+    if (!out_.graph.is_constant(node) || out_.graph.values(node).size() != 1)
+      internal_error(fmt::format("`{}` of an estimator is no constant number, which the checker requires", name));
+    arguments.emplace_back(name, out_.graph.values(node)[0]);
   }
   const NodeId baseline = draw.estimator.baseline_value ? value(draw.estimator.baseline_value).node : NodeId{};
   entry.estimator_arguments = std::move(arguments);

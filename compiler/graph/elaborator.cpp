@@ -230,8 +230,8 @@ Value Elaborator::build_state(const typed::Expr& expr) {
   switch (region_) {
     case Region::init:
       if (!next) return frames_.convert(value(state.init), state.type);
-      diagnostics_.report(DiagnosticKind::initial_reads_next, place_, {state.name});
-      return lacking(state.type);
+      // The checker refuses it (initial_reads_step), and a draw of the step below.
+      internal_error(fmt::format("an initial value reads `{}'`, which the checker refuses", state.name));
     case Region::step:
       if (next && state.next) return frames_.convert(value(state.next), state.type);
       return {out_.graph.add(Op::state, state.type, {}, expr.payload)};
@@ -324,8 +324,9 @@ Value Elaborator::build_draw(typed::DrawId id) {
     environment_ = environment;
     return draw_values_[id] = result;
   }
-  diagnostics_.report(region_ == Region::final ? DiagnosticKind::final_reads_draw : DiagnosticKind::initial_reads_draw, place_,
-                      {draw.name});
+  if (region_ != Region::final)
+    internal_error(fmt::format("an initial value reads the draw `{}` of a step, which the checker refuses", draw.name));
+  diagnostics_.report(DiagnosticKind::final_reads_draw, place_, {draw.name});
   return lacking(draw.type);
 }
 

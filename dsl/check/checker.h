@@ -189,6 +189,7 @@ struct Checker {
   Value force(DefinitionId);
   Value evaluate_definition(DefinitionId);
   void report_cycle(DefinitionId);
+  DefinitionId action_among(std::vector<DefinitionId>::const_iterator, std::vector<DefinitionId>::const_iterator) const;
   Value evaluate_const(DefinitionId, const ast::Const&, ast::ExprId expression, ScopeId);
 
   // --- types.cpp: types, promotion, shapes, constants that are needed now
@@ -261,7 +262,7 @@ struct Checker {
 
   // --- modules.cpp
   Value evaluate_param(const ast::Param&, const std::string& name, Span, ScopeId);
-  Value instantiate(const ast::ModuleRef&, const std::string& name, ScopeId);
+  Value instantiate(const ast::ModuleRef&, const std::string& name, ScopeId, size_t level = 0);
   Value instantiate_one(const ast::ModuleRef&, const std::string& name, ScopeId);
   Value member_of_instance(const InstanceRef&, const ast::Ident&);
 

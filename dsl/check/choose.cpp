@@ -45,7 +45,7 @@ std::vector<std::string> known_models(const ParsedFiles& files, FileId file) {
 
 std::string suggestion(const std::string& word, const std::vector<std::string>& names) {
   const std::string near = nearest(word, names);
-  if (!near.empty()) return fmt::format("did you mean '{}'?", near);
+  if (!near.empty()) return fmt::format("did you mean `{}`?", near);
   return names.empty() ? "" : fmt::format("there is {}", fmt::join(names, ", "));
 }
 

@@ -42,7 +42,7 @@ Value Checker::evaluate_comprehension(const ast::Comprehension& comprehension, S
     --quiet_;
     Type empty{Scalar::integer, 0, {}};
     if (const auto* expr = std::get_if<ExprId>(&body)) empty = type(*expr);
-    else if (std::holds_alternative<InstanceRef>(body)) return InstanceList{};
+    else if (is_instance(body)) return InstanceList{};
     empty.shape.insert(empty.shape.begin(), 0);
     return table.constant(empty, {0}, span);
   }
@@ -57,7 +57,7 @@ Value Checker::evaluate_comprehension(const ast::Comprehension& comprehension, S
   Value body = evaluate(comprehension.body, local);
   guards_ = guards;
   release(local);
-  if (unroll_wanted_.erase(placeholder) > 0 || std::holds_alternative<InstanceRef>(body)) {
+  if (unroll_wanted_.erase(placeholder) > 0 || is_instance(body)) {
     const auto first = reports.begin() + static_cast<ptrdiff_t>(reported);
     reports.erase(std::remove_if(first, reports.end(), [](const Report& report) { return !report.kept; }), reports.end());
     return unroll(comprehension, low, high, span, scope);
@@ -81,17 +81,17 @@ Value Checker::unroll(const ast::Comprehension& comprehension, int64_t low, int6
   for (int64_t i = low; i < high && !stopped_; ++i) {
     const ScopeId local = add_scope(ScopeKind::local, scope, scopes_[scope].file);
     bind(local, comprehension.index.name, comprehension.index.span, integer_constant(i, comprehension.index.span));
-    const Value body = evaluate(comprehension.body, local);
+    Value body = evaluate(comprehension.body, local);
     release(local);
     if (is_poison(body)) return Poison{};
-    if (const auto* instance = std::get_if<InstanceRef>(&body)) {
-      instances.scopes.push_back(instance->scope);
+    if (is_instance(body)) {
+      append(instances, std::move(body));
       continue;
     }
     elements.push_back(expression_of(body, syntax(comprehension.body, scope).span));
   }
   if (stopped_) return Poison{};
-  if (!instances.scopes.empty()) return instances;
+  if (instances.size() > 0) return instances;
   const Span body_span = syntax(comprehension.body, scope).span;
   const ExprId stacked = stack(std::move(elements), std::vector<Span>(static_cast<size_t>(high - low), body_span), span);
   return stacked ? Value(stacked) : Value(Poison{});

@@ -17,7 +17,7 @@ typed::EstimatorRequest Checker::evaluate_estimator(const ast::Estimator& estima
   if (std::find(known.begin(), known.end(), request.name) == known.end()) {
     const std::string near = did_you_mean(request.name, known);
     fail(Kind::unknown_estimator, estimator.name.span, {request.name},
-         near.empty() ? fmt::format("known: {}", fmt::join(known, ", ")) : near);
+         near.empty() ? fmt::format("known: `{}`", fmt::join(known, "`, `")) : near);
     return {};
   }
   const std::vector<std::string> allowed = request.name == "score" ? std::vector<std::string>{"baseline"}
@@ -34,7 +34,7 @@ typed::EstimatorRequest Checker::evaluate_estimator(const ast::Estimator& estima
       fail(Kind::estimator_argument, argument.name.name.empty() ? span : argument.name.span, {estimator.name.name, name},
            !near.empty()     ? near
            : allowed.empty() ? "it takes none"
-                             : fmt::format("it takes {}", fmt::join(allowed, ", ")));
+                             : fmt::format("it takes `{}`", fmt::join(allowed, "`, `")));
       continue;
     }
     if (name != "baseline") {

@@ -136,12 +136,14 @@ Value Checker::evaluate_list(const ast::List& list, Span span, ScopeId scope) {
     values.push_back(evaluate(element, scope));
     spans.push_back(syntax(element, scope).span);
     good = good && !is_poison(values.back());
-    instances = instances && std::holds_alternative<InstanceRef>(values.back());
+    instances = instances && is_instance(values.back());
   }
   if (!good) return Poison{};
   if (instances) {
     InstanceList modules;
-    for (const Value& value : values) modules.scopes.push_back(std::get<InstanceRef>(value).scope);
+    for (Value& value : values) append(modules, std::move(value));
+    if (!modules.scopes.empty() && !modules.lists.empty())
+      return fail(Kind::elements_differ, span, {"the elements of a list", "a module", "a list of modules"});
     return modules;
   }
   std::vector<ExprId> elements;
@@ -255,17 +257,34 @@ ExprId Checker::matmul(ExprId left, ExprId right, Span span) {
               span);
 }
 
+// A row of operators, from left to right; each takes what stands before it. No row is too long for the machine.
 Value Checker::evaluate_binary(const ast::Binary& binary, Span span, ScopeId scope) {
-  const ExprId left = evaluate_expression(binary.left, scope);
-  const bool guarding = binary.op == ast::BinaryOp::logical_and || binary.op == ast::BinaryOp::logical_or;
-  guards_ += guarding;
-  const ExprId right = evaluate_expression(binary.right, scope);
-  guards_ -= guarding;
-  if (!left || !right) return Poison{};
-  if (guarding)
-    return value_of(logical(binary.op, left, right, syntax(binary.left, scope).span, syntax(binary.right, scope).span, span));
-  if (binary.op == ast::BinaryOp::matmul) return value_of(matmul(left, right, span));
-  return value_of(arithmetic(binary.op, left, right, span));
+  struct Step {
+    const ast::Binary* binary;
+    Span span;
+  };
+  std::vector<Step> row{{&binary, span}};
+  for (;;) {
+    const ast::Expr& left = syntax(row.back().binary->left, scope);
+    const auto* next = std::get_if<ast::Binary>(&left.value);
+    if (next == nullptr) break;
+    if (!step(left.span)) return Poison{};
+    row.push_back({next, left.span});
+  }
+  ExprId left = evaluate_expression(row.back().binary->left, scope);
+  for (auto now = row.rbegin(); now != row.rend(); ++now) {
+    const ast::BinaryOp op = now->binary->op;
+    const bool guarding = op == ast::BinaryOp::logical_and || op == ast::BinaryOp::logical_or;
+    guards_ += guarding;
+    const ExprId right = evaluate_expression(now->binary->right, scope);
+    guards_ -= guarding;
+    if (!left || !right) left = {};
+    else if (guarding)
+      left = logical(op, left, right, syntax(now->binary->left, scope).span, syntax(now->binary->right, scope).span, now->span);
+    else if (op == ast::BinaryOp::matmul) left = matmul(left, right, now->span);
+    else left = arithmetic(op, left, right, now->span);
+  }
+  return value_of(left);
 }
 
 ExprId Checker::compare(ast::CompareOp op, ExprId left, ExprId right, Span span) {
@@ -333,34 +352,79 @@ ExprId Checker::select(ExprId condition, ExprId then_value, ExprId else_value, S
   return call(Builtin::select, std::move(result), {condition, then_value, else_value}, {}, span);
 }
 
+// A row of `else if`: down along the conditions, then up again with the value of what stands after `else`.
 Value Checker::evaluate_if(const ast::If& conditional, Span span, ScopeId scope) {
-  const ExprId condition = evaluate_expression(conditional.condition, scope);
-  if (!condition) return Poison{};
-  if (type(condition).scalar != Scalar::boolean)
-    return fail(Kind::bool_expected, syntax(conditional.condition, scope).span, {"`if`", to_string(type(condition))},
-                "compare it: `if x != 0 then …`");
-  if (const auto known = table.scalar_constant(condition)) {
-    // Only the branch taken counts; the other one still says what kind of number the whole is.
-    const bool taken = *known != 0;
-    Value value = evaluate(taken ? conditional.then_value : conditional.else_value, scope);
-    ++quiet_;
-    const auto wanted = unroll_wanted_;
-    const Value other = evaluate(taken ? conditional.else_value : conditional.then_value, scope);
-    unroll_wanted_ = wanted;
-    --quiet_;
-    if (is_poison(other)) walk_names(taken ? conditional.else_value : conditional.then_value, scope);
+  struct Case {
+    const ast::If* syntax;
+    Span span;
+    ExprId condition;
+    std::optional<bool> known;  // the condition's value
+    Value then_value;           // where the condition is not known, or holds
+    std::set<PlaceholderId> wanted;
+  };
+  std::vector<Case> row;
+  Value value;
+  for (const ast::If* now = &conditional;;) {
+    Case& next = row.emplace_back(Case{now, span, evaluate_expression(now->condition, scope), {}, {}, {}});
+    if (!next.condition || type(next.condition).scalar != Scalar::boolean) {
+      if (next.condition)
+        fail(Kind::bool_expected, syntax(now->condition, scope).span, {"`if`", to_string(type(next.condition))},
+             "compare it: `if x != 0 then …`");
+      row.pop_back();
+      break;  // with no value
+    }
+    if (const auto known = table.scalar_constant(next.condition)) {
+      next.known = *known != 0;
+      if (*next.known) {
+        next.then_value = evaluate(now->then_value, scope);
+        ++quiet_;  // only the branch taken counts
+        next.wanted = unroll_wanted_;
+      }
+    } else {
+      ++guards_;
+      const ExprId then_value = evaluate_expression(now->then_value, scope);
+      row.back().then_value = value_of(then_value);
+    }
+    const ast::Expr& rest = syntax(now->else_value, scope);
+    const auto* chained = std::get_if<ast::If>(&rest.value);
+    if (chained == nullptr || !step(rest.span)) {
+      value = chained == nullptr ? evaluate(now->else_value, scope) : Value(Poison{});
+      break;
+    }
+    now = chained;
+    span = rest.span;
+  }
+  for (; !row.empty(); row.pop_back()) {
+    Case& now = row.back();
+    if (!now.known) {
+      const ExprId else_value = expression_of(value, syntax(now.syntax->else_value, scope).span);
+      --guards_;
+      const auto* then_value = std::get_if<ExprId>(&now.then_value);
+      value = then_value && else_value ? value_of(select(now.condition, *then_value, else_value, now.span)) : Value(Poison{});
+      continue;
+    }
+    Value other = std::move(value);
+    if (*now.known) {
+      unroll_wanted_ = now.wanted;
+      --quiet_;
+      value = std::move(now.then_value);
+    } else {
+      value = std::move(other);
+      ++quiet_;
+      const auto wanted = unroll_wanted_;
+      other = evaluate(now.syntax->then_value, scope);
+      unroll_wanted_ = wanted;
+      --quiet_;
+    }
+    if (is_poison(other)) walk_names(*now.known ? now.syntax->else_value : now.syntax->then_value, scope);
+    // The other branch still says what kind of number the whole is.
     const auto* a = std::get_if<ExprId>(&value);
     const auto* b = std::get_if<ExprId>(&other);
-    if (!a || !b || type(*a).scalar == type(*b).scalar) return value;
-    if (type(*b).scalar == Scalar::real) return value_of(convert_scalar(*a, Scalar::real, span));
-    return type(*a).scalar == Scalar::real ? value : value_of(numeric(*a, span, "`if`"));
+    if (!a || !b || !*a || !*b || type(*a).scalar == type(*b).scalar) continue;
+    if (type(*b).scalar == Scalar::real) value = value_of(convert_scalar(*a, Scalar::real, now.span));
+    else if (type(*a).scalar != Scalar::real) value = value_of(numeric(*a, now.span, "`if`"));
   }
-  ++guards_;
-  const ExprId then_value = evaluate_expression(conditional.then_value, scope);
-  const ExprId else_value = evaluate_expression(conditional.else_value, scope);
-  --guards_;
-  if (!then_value || !else_value) return Poison{};
-  return value_of(select(condition, then_value, else_value, span));
+  return value;
 }
 
 Value Checker::evaluate_member(const ast::Member& member, Span span, ScopeId scope) {

@@ -28,15 +28,18 @@ Value Checker::evaluate_index(const ast::Index& index, Span span, ScopeId scope)
   if (is_poison(base_value)) return Poison{};
   if (const auto* list = std::get_if<InstanceList>(&base_value)) {
     const ast::Subscript& subscript = index.subscripts[0];
-    if (subscript.slice || index.subscripts.size() != 1) return fail(Kind::module_list_index, span, {}, "take one: `layer[i]`");
-    const auto count = static_cast<int64_t>(list->scopes.size());
+    if (subscript.slice || index.subscripts.size() != 1)
+      return fail(Kind::module_list_index, span, {}, "take one: `layer[i]`, of a list of lists `layer[i][j]`");
+    const auto count = static_cast<int64_t>(list->size());
     auto at = known_integer(evaluate_expression(subscript.index, scope), subscript.span, "the index into a list of modules");
     if (!at) return Poison{};
     if (*at < 0) *at += count;
     if (*at < 0 || *at >= count)
       return fail(Kind::index_out_of_range, subscript.span,
                   {std::to_string(*at), std::to_string(count), std::to_string(count - 1)});
-    return InstanceRef{list->scopes[static_cast<size_t>(*at)]};
+    const auto place = static_cast<size_t>(*at);
+    if (list->lists.empty()) return InstanceRef{list->scopes[place]};
+    return list->lists[place];
   }
   const ExprId base = expression_of(base_value, syntax(index.base, scope).span);
   if (!base) return Poison{};

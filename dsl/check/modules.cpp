@@ -46,23 +46,25 @@ Value Checker::evaluate_param(const ast::Param& param, const std::string& name, 
   return leaf;
 }
 
-Value Checker::instantiate(const ast::ModuleRef& module, const std::string& name, ScopeId scope) {
-  if (module.index.name.empty()) return instantiate_one(module, name, scope);
-  const auto range = evaluate_range(module.low, module.high, scope);
+// `level` of the lists are open already: what is made is their element.
+Value Checker::instantiate(const ast::ModuleRef& module, const std::string& name, ScopeId scope, size_t level) {
+  if (level == module.ranges.size()) return instantiate_one(module, name, scope);
+  const ast::ModuleRange& over = module.ranges[level];
+  const auto range = evaluate_range(over.low, over.high, scope);
   if (!range) return Poison{};
   if (range->second - range->first > max_unrolled)
     return fail(Kind::unrolled_too_long, module.span,
-                {std::to_string(range->second - range->first), std::to_string(max_unrolled), module.index.name},
+                {std::to_string(range->second - range->first), std::to_string(max_unrolled), over.index.name},
                 "each module of the list has params of its own");
   InstanceList list;
   for (int64_t i = range->first; i < range->second; ++i) {
     // The names inside keep the prefix of the list; the index is known to the arguments alone.
     const ScopeId local = add_scope(ScopeKind::local, scope, scopes_[scope].file);
-    bind(local, module.index.name, module.index.span, integer_constant(i, module.index.span));
-    const Value instance = instantiate_one(module, fmt::format("{}.{}", name, i - range->first), local);
+    bind(local, over.index.name, over.index.span, integer_constant(i, over.index.span));
+    Value instance = instantiate(module, fmt::format("{}.{}", name, i - range->first), local, level + 1);
     release(local);
     if (is_poison(instance)) return Poison{};
-    list.scopes.push_back(std::get<InstanceRef>(instance).scope);
+    append(list, std::move(instance));
   }
   return list;
 }

@@ -254,7 +254,7 @@ std::vector<std::string> Checker::visible_names(ScopeId from) {
 
 std::string Checker::did_you_mean(std::string_view word, const std::vector<std::string>& candidates) const {
   const std::string near = nearest(word, candidates);
-  return near.empty() ? near : fmt::format("did you mean '{}'?", near);
+  return near.empty() ? near : fmt::format("did you mean `{}`?", near);
 }
 
 Value Checker::resolve(const std::string& name, Span span, ScopeId scope) {
@@ -309,6 +309,21 @@ Value Checker::resolve_primed(const std::string& name, Span span, ScopeId scope)
   return fail(Kind::unknown_state, span, {name}, did_you_mean(name, states));
 }
 
+// The action, of those that the policy chooses, that the cycle goes through; null where it goes through none.
+DefinitionId Checker::action_among(std::vector<DefinitionId>::const_iterator first,
+                                   std::vector<DefinitionId>::const_iterator last) const {
+  if (!policy_scope_) return {};
+  const auto& chosen = scopes_[policy_scope_].names;
+  const auto& of_mdp = scopes_[scopes_[policy_scope_].sees].names;
+  for (; first != last; ++first) {
+    const Definition& definition = definitions_[*first];
+    if (!chosen.contains(definition.name)) continue;
+    const auto action = of_mdp.find(definition.name);
+    if (action != of_mdp.end() && definitions_[action->second].kind == DefinitionKind::action) return action->second;
+  }
+  return {};
+}
+
 void Checker::report_cycle(DefinitionId id) {
   const auto first = std::find(active_.begin(), active_.end(), id);
   std::vector<std::string> names;
@@ -322,6 +337,16 @@ void Checker::report_cycle(DefinitionId id) {
     const Span span = calls_.empty() ? definition.span : calls_.back().span;
     fail(Kind::formal_cycle, span, {fmt::format("`{}`", fmt::join(names, "`, `"))},
          fmt::format("give `{}`", fmt::join(names, "` or `")));
+  } else if (const DefinitionId action = action_among(first, active_.end())) {
+    // What the policy reads depends on what it chooses.
+    const std::string& chosen = definitions_[action].name;
+    const auto& of_policy = scopes_[policy_scope_].names;
+    const auto read = std::find_if(names.begin(), names.end(), [&](const auto& name) { return !of_policy.contains(name); });
+    const bool direct = read == names.end();
+    fail(Kind::not_observed, definitions_[of_policy.at(chosen)].span,
+         {direct ? chosen : *read, direct ? "an action" : fmt::format("which depends on its action `{}`, a node", chosen)},
+         fmt::format("the policy chooses `{}` from what is known before; the action of the step before is carried by a `state`",
+                     chosen));
   } else {
     names.push_back(definition.name);
     fail(Kind::definition_cycle, definition.span, {definition.name, fmt::format("{}", fmt::join(names, " → "))},

@@ -23,8 +23,23 @@ struct Checker::NameWalk {
   }
 
   void expression(ast::ExprId id) {
-    if (!id) return;
-    const ast::Expr& expr = checker.syntax(id, scope);
+    // Along rows of operators and of `else if`.
+    for (; id;) {
+      const ast::Expr& expr = checker.syntax(id, scope);
+      if (const auto* e = std::get_if<ast::Binary>(&expr.value)) {
+        expression(e->right);
+        id = e->left;
+      } else if (const auto* e = std::get_if<ast::If>(&expr.value)) {
+        expression(e->condition);
+        expression(e->then_value);
+        id = e->else_value;
+      } else {
+        return other_expression(expr);
+      }
+    }
+  }
+
+  void other_expression(const ast::Expr& expr) {
     if (const auto* e = std::get_if<ast::Name>(&expr.value)) {
       if (!e->primed) name(e->name, expr.span);
     } else if (const auto* e = std::get_if<ast::List>(&expr.value)) {
@@ -37,15 +52,8 @@ struct Checker::NameWalk {
       local.pop_back();
     } else if (const auto* e = std::get_if<ast::Unary>(&expr.value)) {
       expression(e->operand);
-    } else if (const auto* e = std::get_if<ast::Binary>(&expr.value)) {
-      expression(e->left);
-      expression(e->right);
     } else if (const auto* e = std::get_if<ast::Comparison>(&expr.value)) {
       for (const ast::ExprId operand : e->operands) expression(operand);
-    } else if (const auto* e = std::get_if<ast::If>(&expr.value)) {
-      expression(e->condition);
-      expression(e->then_value);
-      expression(e->else_value);
     } else if (const auto* e = std::get_if<ast::Index>(&expr.value)) {
       expression(e->base);
       for (const ast::Subscript& subscript : e->subscripts)
@@ -119,9 +127,11 @@ struct Checker::NameWalk {
       } else if (const auto* s = std::get_if<ast::Param>(&statement.value)) {
         if (const auto* module = std::get_if<ast::ModuleRef>(&s->type)) {
           name(module->path[0].name, module->path[0].span);
-          expression(module->low);
-          expression(module->high);
-          if (!module->index.name.empty()) local.push_back(module->index.name);
+          for (const ast::ModuleRange& range : module->ranges) {
+            expression(range.low);
+            expression(range.high);
+            local.push_back(range.index.name);
+          }
           arguments(module->arguments);
         } else {
           type(std::get<ast::TypeExpr>(s->type));

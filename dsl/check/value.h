@@ -32,8 +32,10 @@ struct ModuleRef {
 struct InstanceRef {  // a module with its params, constants and nodes
   ScopeId scope;
 };
-struct InstanceList {
+struct InstanceList {  // of modules, or of such lists; one of the two is empty
   std::vector<ScopeId> scopes;
+  std::vector<InstanceList> lists;
+  size_t size() const { return scopes.size() + lists.size(); }
 };
 struct DistRef {
   const ast::Dist* dist = nullptr;
@@ -55,6 +57,13 @@ struct TextValue {
 using Value = std::variant<Poison, ExprId, FunctionRef, BuiltinRef, ModuleRef, InstanceRef, InstanceList, DistRef, PrimitiveRef,
                            NamespaceRef, ModelRef, TextValue>;
 
+inline bool is_instance(const Value& value) {
+  return std::holds_alternative<InstanceRef>(value) || std::holds_alternative<InstanceList>(value);
+}
+inline void append(InstanceList& list, Value&& instance) {
+  if (const auto* one = std::get_if<InstanceRef>(&instance)) list.scopes.push_back(one->scope);
+  else list.lists.push_back(std::move(std::get<InstanceList>(instance)));
+}
 inline bool is_poison(const Value& value) { return std::holds_alternative<Poison>(value); }
 std::string kind_of(const Value&);  // "a function", "a distribution": for messages
 

@@ -124,6 +124,11 @@ class Builder {
   }
 
   int depth(ExprId id) const { return id ? depths_[id] : 0; }
+  // A row of operators, and one of `else if`, counts once: what walks the tree goes along them in a loop.
+  template <class Value>
+  int depth_in_row(ExprId id) const {
+    return depth(id) - (std::holds_alternative<Value>(file_.exprs[id].value) ? 1 : 0);
+  }
 
   template <class Value>
   ExprId add(Value value, Span place, std::initializer_list<ExprId> children) {
@@ -133,6 +138,10 @@ class Builder {
   ExprId add_over(Value value, Span place, const Children& children) {
     int deepest = 0;
     for (const ExprId child : children) deepest = std::max(deepest, depth(child));
+    return add_at(std::move(value), place, deepest);
+  }
+  template <class Value>
+  ExprId add_at(Value value, Span place, int deepest) {
     if (deepest >= ast::max_nesting) {
       if (!too_deep_reported_)
         diagnostics_.report(Kind::chain_too_long, place, {std::to_string(ast::max_nesting)},
@@ -166,8 +175,8 @@ class Builder {
     for (size_t i = parts.size() - 1; i >= 2; i -= 2) {
       // An inner `if` begins at its keyword, one token before its condition.
       const uint32_t begin = i == 2 ? span(node).begin : keyword_before(places[i - 2].begin);
-      result =
-          add(ast::If{parts[i - 2], parts[i - 1], result}, {lexed_.source, begin, end}, {parts[i - 2], parts[i - 1], result});
+      const int deepest = std::max({depth(parts[i - 2]), depth(parts[i - 1]), depth_in_row<ast::If>(result)});
+      result = add_at(ast::If{parts[i - 2], parts[i - 1], result}, {lexed_.source, begin, end}, deepest);
     }
     return result;
   }
@@ -231,7 +240,8 @@ class Builder {
       case Operator::Form::binary: {
         Operand& left = operands.back();
         const Span place = join(left.place, right.place);
-        left = {add(ast::Binary{binary_op(top.token->kind), left.expr, right.expr}, place, {left.expr, right.expr}), place};
+        const int deepest = std::max(depth_in_row<ast::Binary>(left.expr), depth(right.expr));
+        left = {add_at(ast::Binary{binary_op(top.token->kind), left.expr, right.expr}, place, deepest), place};
         break;
       }
       case Operator::Form::comparison: {
@@ -302,6 +312,11 @@ class Builder {
       return {add(ast::Boolean{atom.kind == TokenKind::kw_true}, place, {}), place};
     if (atom.kind == TokenKind::string) return {add(ast::Text{unquoted(atom)}, place, {}), place};
     return {add(ast::Name{ident(node).name, atom.kind == TokenKind::primed_name}, place, {}), place};
+  }
+
+  bool is_closed(const Token& string) const {
+    const std::string_view text = lexed_.text_of(string);
+    return text.size() > 1 && text.front() == '"' && text.back() == '"';
   }
 
   std::string unquoted(const Token& string) const {
@@ -452,14 +467,13 @@ class Builder {
     const Node& node = children.next();
     Children inner = children.of(node);
     if (node.kind == NodeKind::module_list) {
-      if (inner.next_is(NodeKind::module_list))
-        diagnostics_.report(Kind::nested_modules, span(inner.peek()), {}, "name the inner list in a module of its own");
       ast::ModuleRef result = module_ref(inner);
       result.span = span(node);
       Children clause = inner.enter();
-      result.index = ident(clause.next());
-      result.low = expression(clause);
-      result.high = expression(clause);
+      ast::ModuleRange range{ident(clause.next()), {}, {}};
+      range.low = expression(clause);
+      range.high = expression(clause);
+      result.ranges.insert(result.ranges.begin(), std::move(range));
       return result;
     }
     ast::ModuleRef result;
@@ -801,7 +815,10 @@ class Builder {
     start_statement();
     Children children = around.of(node);
     switch (node.kind) {
-      case NodeKind::import_: return add_as(import_item(children, span(node)));
+      case NodeKind::import_:
+        // A file's name that is no proper string was reported; there is nothing to look for.
+        if (token(children.peek()).kind == TokenKind::string && !is_closed(token(children.peek()))) return;
+        return add_as(import_item(children, span(node)));
       case NodeKind::module: {
         ast::Module result;
         result.name = ident(children.next());

@@ -168,14 +168,35 @@ struct Explainer {
       if (word == "var" || word == "val" || word == "set") return "a definition is written `x = …`";
       if (token.kind == left_bracket) return "a definition names a whole value: `x = [a, b]`";
       if (word == "while") return "only `for i in low..high { … }` repeats, in a function's block";
-      const std::string near = nearest(
-          word, {"const", "fn",     "return",   "let",     "for",      "param",     "input",  "state",  "observe", "action",
-                 "cost",  "reward", "final",    "horizon", "discount", "terminate", "import", "module", "dist",    "graph",
-                 "mdp",   "policy", "instance", "call",    "support",  "sample",    "logpdf", "entropy"});
-      if (!near.empty()) return fmt::format("did you mean `{}`?", near);
     }
     if (expects("the distribution's arguments")) return "a distribution is called: `~ normal(0, 1)`";
     return {};
+  }
+
+  // `grpah g {`, `parm w: real`, `coost x`: a word that nearly begins such a statement here, before what can follow it.
+  bool explain_misspelt_word() const {
+    // The word stands before the failure at a line's beginning, at it elsewhere.
+    const bool passed = expected == "`=`, `~` or `:`" && !at_start();
+    if (!passed && !(expected == "a statement" && where->kind == name)) return false;
+    const Token* const word = passed ? where - 1 : where;
+    const TokenKind next = word[1].kind;
+    if (next == TokenKind::end || next == equal || word[1].first_on_line) return false;
+    if (!passed && next != name && before() != left_brace && before() != right_brace && before() != semicolon) return false;
+    const bool names_something = next == name && (word[2].kind == colon || word[2].kind == assign || word[2].kind == tilde);
+    std::vector<std::string> naming, valued;
+    if (state.open_blocks.empty()) {
+      naming = {"graph", "mdp", "policy", "module", "dist", "instance", "import", "const", "fn", "param"};
+    } else {
+      naming = {"const", "fn", "let", "for", "param", "input", "state", "observe", "action", "call", "support", "logpdf"};
+      valued = {"cost", "reward", "final", "horizon", "discount", "terminate", "return", "sample", "observe"};
+    }
+    std::vector<std::string>&first = names_something || valued.empty() ? naming : valued,
+    &second = &first == &naming ? valued : naming;
+    first.insert(first.end(), second.begin(), second.end());
+    const std::string near = nearest(spelt(state, *word), first);
+    if (near.empty()) return false;
+    report(Kind::unexpected_token, *word, *word, {"a statement", found(state, *word)}, fmt::format("did you mean `{}`?", near));
+    return true;
   }
 
   bool explain_types() const {
@@ -195,7 +216,7 @@ struct Explainer {
   bool explain() const {
     const Token& token = *where;
     if (explain_names()) return true;
-    if (explain_foreign_habits() || explain_brackets() || explain_types()) return false;
+    if (explain_foreign_habits() || explain_brackets() || explain_types() || explain_misspelt_word()) return false;
     if (expects("an expression") && token.kind == kw_if && is_operator(before())) {
       report(Kind::if_needs_parentheses, {spelt(state, where[-1])}, "write `(if c then a else b)`");
       return false;

@@ -134,6 +134,11 @@ x3::error_handler_result ResumeAtStatement::on_error(Iterator& first, Iterator c
 
   // Spirit leaves `first` where the failure was, or after it if that token began the statement.
   const Iterator start = std::max(first, failure.where() + (understood && failure.where() != last ? 1 : 0));
+  // A keyword used as a name is used so again further on in the line.
+  const TokenKind used_as_name = understood && is_keyword(failure.where()->kind) ? failure.where()->kind : TokenKind::end;
+  const auto begins = [&](Iterator token) {
+    return begins_statement(token) && !state.in_brackets[token - base] && (token->kind != used_as_name || token->first_on_line);
+  };
   int braces = 0;
   Iterator at = start;
   for (; at != last; ++at) {
@@ -143,7 +148,7 @@ x3::error_handler_result ResumeAtStatement::on_error(Iterator& first, Iterator c
     } else if (at->kind == right_brace) {
       if (braces == 0 && !state.open_blocks.empty()) break;
       braces = std::max(0, braces - 1);
-    } else if (braces == 0 && (at->kind == semicolon || (begins_statement(at) && !state.in_brackets[at - base]))) {
+    } else if (braces == 0 && (at->kind == semicolon || begins(at))) {
       break;
     }
   }

@@ -123,9 +123,9 @@ const auto block_def =
 
 const auto formal = node(NodeKind::formal)[name_leaf >> -of_type > -value];
 const auto formals_def =
-    node(NodeKind::formals)[token(left_paren) >>
-                            (token(right_paren) | (called("a name or `)`")[formal] > *(token(comma) > called("a name")[formal]) >
-                                                   called("`,` or `)`")[token(right_paren)]))];
+    node(NodeKind::formals)[token(left_paren) >
+                            called("a name or `)`")[token(right_paren) | (formal > *(token(comma) > called("a name")[formal]) >
+                                                                          called("`,` or `)`")[token(right_paren)])]];
 
 }  // namespace
 

@@ -103,9 +103,9 @@ void check_command_word(int argc, const char* const* argv) {
   for (const CommandEntry& entry : commands) names.emplace_back(entry.name);
   if (std::find(names.begin(), names.end(), word) != names.end()) return;
   const std::string near = nearest(word, names);
-  throw UsageError{fmt::format(
-      "there is no command `{}`{}", word,
-      near.empty() ? fmt::format("; the commands are {}", fmt::join(names, ", ")) : fmt::format("; did you mean `{}`?", near))};
+  throw UsageError{fmt::format("there is no command `{}`{}", word,
+                               near.empty() ? fmt::format("; the commands are `{}`", fmt::join(names, "`, `"))
+                                            : fmt::format("; did you mean `{}`?", near))};
 }
 
 }  // namespace

@@ -76,9 +76,9 @@ TEST_CASE("names are defined once, and hide functions and distributions") {
 TEST_CASE("unknown names come with a suggestion") {
   const auto checked = check_graph_text("param log_std: real  cost exp(log_sdt)");
   CHECK(checked->codes() == "unknown_name");
-  CHECK(checked->text().find("did you mean 'log_std'?") != std::string::npos);
+  CHECK(checked->text().find("did you mean `log_std`?") != std::string::npos);
   CHECK(checked->text().find("model.alea:2:") != std::string::npos);
-  CHECK(check_graph_text("x ~ nomral(0, 1)  cost x")->text().find("did you mean 'normal'?") != std::string::npos);
+  CHECK(check_graph_text("x ~ nomral(0, 1)  cost x")->text().find("did you mean `normal`?") != std::string::npos);
   CHECK(check_graph_text("x ~ sin(1)  cost x")->codes() == "not_a_distribution");
 }
 

@@ -262,3 +262,28 @@ TEST_CASE("estimators by hand") {
   CHECK(codes("", "x ~ normal(0, 1) by reparam(tau = 1) cost x") == "estimator_argument");
   CHECK(codes("", "x ~ bernoulli(0.5) by gumbel(tau = 0) cost x") == "bad_tau");
 }
+
+TEST_CASE("modules stand in lists, and in lists of lists") {
+  const auto checked = check_model_text(
+      "import std.nn graph g { param f: [[linear(i + 1, j + 2) for i in 0..2] for j in 0..3] cost sum(f[2][1]([1, 2])) "
+      "cost sum([f[j] for j in 0..3][0][0]([1])) }");
+  INFO(checked->text());
+  REQUIRE(checked->model);
+  CHECK(checked->model->params.size() == 12);
+  CHECK(checked->model->params[typed::ParamId{10}].name == "f.2.1.W");
+  CHECK(to_string(checked->model->params[typed::ParamId{10}].type) == "real[4, 2]");
+  CHECK(codes("import std.nn", "param f: [[linear(1, 1) for i in 0..k] for k in 0..3] cost f[2][1]([1])[0] + f[0][0]([1])[0]") ==
+        "index_out_of_range");
+}
+
+TEST_CASE("a row of else if: the first condition that holds, and one type for all") {
+  const std::string row = "fn f(k) = if k == 0 then 1 else if k == 1 then 2.5 else if k == 2 then 3 else 4\n";
+  CHECK(value(row, "[f(0), f(1), f(2), f(3)]") == std::vector<double>{1, 2.5, 3, 4});
+  CHECK(type(row, "x = f(2)") == "real");
+  CHECK(type("fn f(k) = if k == 0 then 1 else if k == 1 then 2 else 3", "x = f(1)") == "int");
+  CHECK(type("", "param w: real x = if w < 0 then 1 else if w < 1 then 2 else [w, 3]") == "real[2]");
+  CHECK(type("", "param w: real x = if w < 0 then 1 else if true then 2 else w") == "real");
+  CHECK(codes("", "param w: real cost if w < 0 then 1 else if 3 then 2 else w") == "bool_expected");
+  CHECK(codes("", "param w: real cost if true then w else if w < 0 then y else z") == "unknown_name unknown_name");
+  CHECK(value("", "1 - 2 - 3 * 4 / 2 - 5") == std::vector<double>{-12});
+}

@@ -38,15 +38,28 @@ TEST_CASE("nesting without bound is refused") {
   }
 }
 
-TEST_CASE("rows of operators without bound are refused") {
+TEST_CASE("rows of signs, powers and indices without bound are refused") {
   for (const std::string& text : {"const a = " + repeat("-", many) + "1", "const a = " + repeat("not ", many) + "true",
-                                  "const a = " + repeat("1^", many) + "1", "const a = " + repeat("1+", many) + "1",
-                                  "const a = " + repeat("if true then 1 else ", many) + "1", "const a = a" + repeat("[0]", many),
+                                  "const a = " + repeat("1^", many) + "1", "const a = a" + repeat("[0]", many),
                                   "const a = a" + repeat("()", many), "const a = a" + repeat(".b", many)}) {
     INFO(text.substr(0, 40));
     CHECK(reports_only(parsed(text), "chain_too_long"));
   }
   CHECK(!parsed("const a = " + repeat("1<", many) + "1").diagnostics.has_errors());  // one comparison, not nested
+}
+
+TEST_CASE("rows of operators and of else if have no bound of their own") {
+  for (const std::string& text :
+       {"const a = " + repeat("1+", many) + "1", "const a = " + repeat("1*2-", many) + "1",
+        "const a = " + repeat("true and ", many) + "false", "const a = " + repeat("if true then 1 else ", many) + "1",
+        "const a = (" + repeat("1+", 10'000) + "1) * (" + repeat("if false then 2 else ", 10'000) + "3)"}) {
+    INFO(text.substr(0, 40));
+    const auto model = parsed(text);
+    CHECK(!model.diagnostics.has_errors());
+    CHECK(model.tree().size() < 100 * text.size());
+    const std::string once = test::formatted(model);
+    CHECK(test::formatted(parsed(once)) == once);
+  }
 }
 
 TEST_CASE("nesting within the bound is read, and the tree is no deeper than promised") {

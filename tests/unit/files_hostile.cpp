@@ -92,6 +92,21 @@ TEST_CASE("definitions, calls and operations without end are refused") {
   refused("a chain of calls", calls + "graph g { cost f300(1) }", "calls_too_deep");
 }
 
+TEST_CASE("imports without end are refused") {
+  const fs::path folder = fs::temp_directory_path() / "alea-hostile-imports";
+  fs::create_directories(folder);
+  std::string model;
+  for (int i = 0; i < 1100; ++i) {
+    model += fmt::format("import file{}\n", i);
+    test::write_text(folder / fmt::format("file{}.alea", i), "const c = 1\n");
+  }
+  test::write_text(folder / "main.alea", model + "graph g { cost 1 }\n");
+  const test::CommandResult result = test::run_command("alea check --json main.alea", folder);
+  fs::remove_all(folder);
+  CHECK(result.status == 1);
+  CHECK(result.out.find(fmt::format("\"code\":\"{}\"", "too_many_files")) != std::string::npos);
+}
+
 TEST_CASE("bytes that are no text are refused with a place") {
   uint64_t state = 1;
   for (int round = 0; round < 20; ++round) {
