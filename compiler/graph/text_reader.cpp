@@ -353,7 +353,7 @@ NodeId NodeReader::definition() {
     reader_.expect(":");
     const Type type = reader_.type();
     const size_t constants = graph_.size();
-    id = graph_.add(op, type, operands, entry != UINT32_MAX ? entry : list);
+    id = graph_.add(op, type, operands, entry != UINT32_MAX ? entry : list, graph_.add_span(reader_.line().span));
     if (id.index < constants) reader_.fail("this node is there already", label.span);
     if (const std::string error = type_error(graph_, id); !error.empty()) reader_.fail(error, word.span);
   }

@@ -7,6 +7,7 @@
 
 #include "compiler/graph/node_text.h"
 #include "compiler/kernel/program_text.h"
+#include "compiler/kernel/read_program.h"
 
 namespace alea {
 
@@ -275,5 +276,10 @@ class Writer {
 }  // namespace
 
 std::string print(const Program& program, const SourceMap* map) { return Writer(program, map).run(); }
+
+std::string print_program_file(const Program& program, const Program& initial_params, const SourceMap* map) {
+  const std::string text = print(program, map);
+  return initial_params.names.empty() ? text : text + "\n# the params' first values\n" + print(initial_params, map);
+}
 
 }  // namespace alea

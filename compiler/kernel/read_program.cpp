@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+
 #include "compiler/graph/text_reader.h"
 #include "compiler/kernel/program_text.h"
 
@@ -12,22 +15,38 @@ namespace {
 
 class Reader {
  public:
-  Reader(const SourceMap& map, SourceId source, Diagnostics& diagnostics)
-      : reader_(map, source, diagnostics), nodes_(reader_, program_.graph) {
+  explicit Reader(TextReader& reader) : reader_(reader), nodes_(reader_, program_.graph) {
     nodes_.tables = {&params_, &inputs_, &states_, &noises_, nullptr, &carries_, &advantages_, &sums_};
   }
 
+  // Up to the end of the text or the next program.
   Program run() {
     if (reader_.at_end()) reader_.fail("there is nothing to read");
+    const Span header = reader_.line().span;
     read_header();
-    while (!reader_.at_end()) read_section();
+    while (!reader_.at_end() && !at_program()) read_section();
     finish_inline_nodes();
     if (!alive_.empty()) program_.alive = StateId{alive_index_};
-    if (const std::string error = program_error(program_); !error.empty()) reader_.fail(error);
+    if (const std::string error = program_error(program_); !error.empty()) {
+      const Span line = line_of_node(error);
+      reader_.fail(error, line ? line : header);
+    }
     return std::move(program_);
   }
 
  private:
+  // Of the first node that the message names, as %12.
+  Span line_of_node(const std::string& message) const {
+    const size_t at = message.find('%');
+    uint32_t index = 0;
+    if (at == std::string::npos) return {};
+    const char* const first = message.data() + at + 1;
+    const auto [end, error] = std::from_chars(first, message.data() + message.size(), index);
+    return error == std::errc{} && index < program_.graph.size() ? program_.graph.span(NodeId{index}) : Span{};
+  }
+
+  bool at_program() const { return !reader_.line().indented && reader_.peek().text == "estimator"; }
+
   void read_header() {
     if (reader_.line().indented) reader_.fail("expected `estimator`");
     reader_.expect("estimator");
@@ -239,13 +258,14 @@ class Reader {
   void read_name() {
     NamedNode named;
     named.name = reader_.name("a name");
+    named.span = reader_.line().span;
     named.node = nodes_.operand();
     program_.names.push_back(std::move(named));
   }
 
   static constexpr int64_t max_horizon = int64_t{1} << 31;
 
-  TextReader reader_;
+  TextReader& reader_;
   Program program_;
   NodeReader nodes_;
   EntryTable params_, inputs_, states_, noises_, advantages_, carries_, sums_;
@@ -258,7 +278,33 @@ class Reader {
 
 std::optional<Program> read_program(const SourceMap& map, SourceId source, Diagnostics& diagnostics) {
   try {
-    return Reader(map, source, diagnostics).run();
+    TextReader reader(map, source, diagnostics);
+    Program program = Reader(reader).run();
+    if (!reader.at_end()) reader.fail("expected the end of the text");
+    return program;
+  } catch (const WrongText&) { return std::nullopt; }
+}
+
+std::optional<ProgramFile> read_program_file(const SourceMap& map, SourceId source, Diagnostics& diagnostics) {
+  try {
+    TextReader reader(map, source, diagnostics);
+    ProgramFile file{Reader(reader).run(), {}};
+    if (reader.at_end()) return file;
+    const Span second = reader.line().span;
+    file.initial_params = Reader(reader).run();
+    if (!reader.at_end()) reader.fail("expected the end of the text");
+    const Program& initial = file.initial_params;
+    if (!initial.params.empty() || !initial.inputs.empty() || !initial.states.empty() || initial.has_gradient ||
+        initial.objective_init || initial.objective_step || initial.objective_final)
+      reader.fail("the program of the params' first values has names and nothing else", second);
+    for (const NamedNode& named : initial.names) {
+      const auto param = std::ranges::find_if(file.program.params, [&](const ProgramParam& p) { return p.name == named.name; });
+      if (param == file.program.params.end()) reader.fail(fmt::format("there is no param `{}`", named.name), named.span);
+      if (const Type& type = initial.graph.type(named.node); type != param->type)
+        reader.fail(fmt::format("`{}` is {}, its first value {}", named.name, to_string(param->type), to_string(type)),
+                    named.span);
+    }
+    return file;
   } catch (const WrongText&) { return std::nullopt; }
 }
 

@@ -1,6 +1,10 @@
 // alea compile: what one stage makes of a model.
+#include <fmt/format.h>
+
+#include "compiler/kernel/read_program.h"
 #include "dsl/ast_print.h"
 #include "dsl/parser.h"
+#include "runtime/errors.h"
 #include "runtime/file.h"
 #include "runtime/jit.h"
 #include "runtime/tool/commands.h"
@@ -16,14 +20,20 @@ std::string emitted_text(Session& session) {
   if (kind == "ast") {
     Diagnostics diagnostics;
     const SourceId source = load_source(session);
+    if (is_program_text(session, source))
+      throw UsageError{fmt::format("`--emit ast` needs a model; {} is a gradient program", session.options.files[0])};
     const ast::File file = parse(session.sources, source, diagnostics);
     require_no_errors(session, diagnostics);
     return ast::print(file);
   }
   const Model model = compile_model(session);
+  if (kind == "graph" || kind == "dot") require_model(session, model, fmt::format("`--emit {}`", kind));
   if (kind == "graph") return print(model.compiled->graph, &session.sources);
   if (kind == "dot") return dot_text(*model.compiled);
-  if (kind == "estimator") return print(model.compiled->program, &session.sources);
+  // A program's own lines are no model's: their numbers are left out.
+  if (kind == "estimator")
+    return print_program_file(model.compiled->program, model.compiled->initial_params,
+                              model.is_program ? nullptr : &session.sources);
   JitOptions options;
   options.single_precision = session.options.single_precision;
   options.keep_text = true;

@@ -52,6 +52,7 @@ Json node_json(const SourceMap& sources, const ExplainedNode& node) {
 
 int command_explain(Session& session) {
   const Model model = compile_model(session);
+  require_model(session, model, "`explain`");
   const Compiled& compiled = *model.compiled;
   if (session.options.json) {
     Json nodes = Json::array();

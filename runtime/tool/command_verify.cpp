@@ -37,6 +37,7 @@ Json json_of(const Verification& result) {
 
 int command_verify(Session& session) {
   const Model model = prepare_model(session);
+  require_model(session, model, "`verify`");
   const Verification result = verify_model(session, model);
   if (session.options.json) {
     print_json(json_of(result));

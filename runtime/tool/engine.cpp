@@ -6,6 +6,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "compiler/kernel/read_program.h"
 #include "runtime/data.h"
 #include "runtime/errors.h"
 #include "runtime/file.h"
@@ -34,11 +35,52 @@ void stop_after(const Session& session, std::string_view stage) {
   if (session.options.stop_after == stage) throw Stopped{};
 }
 
+// The program that was chosen when it was printed leaves nothing to choose.
+Model read_program_model(Session& session, SourceId source) {
+  const ToolOptions& options = session.options;
+  if (!options.check.model.empty() || !options.check.policy.empty() || !options.check.constants.empty() ||
+      !options.estimators.empty())
+    throw UsageError{
+        fmt::format("{} is a gradient program: --model, --policy, --set and --estimator belong to its model", options.files[0])};
+  Diagnostics diagnostics;
+  auto file = read_program_file(session.sources, source, diagnostics);
+  require_no_errors(session, diagnostics);
+  if (!file) internal_error("a program's text gave neither a program nor an error");
+  Model model;
+  model.is_program = true;
+  model.compiled = std::make_unique<Compiled>();
+  Compiled& compiled = *model.compiled;
+  const Program& program = file->program;
+  compiled.graph.model = program.model;
+  compiled.graph.policy = program.policy;
+  compiled.graph.is_mdp = program.horizon > 0;
+  compiled.graph.maximise = program.maximise;
+  compiled.graph.horizon = program.horizon;
+  for (const ProgramParam& param : program.params) compiled.graph.params.add({param.name, param.type, {}});
+  for (const ProgramInput& input : program.inputs) compiled.graph.inputs.add({input.name, input.type, {}});
+  compiled.forward = program;
+  compiled.program = std::move(file->program);
+  compiled.initial_params = std::move(file->initial_params);
+  return model;
+}
+
 }  // namespace
+
+bool is_program_text(const Session& session, SourceId source) {
+  const SourceFile& file = session.sources[source];
+  return file.name().ends_with(".aleair") || looks_like_program(file.text());
+}
 
 Model compile_model(Session& session) {
   const auto start = Clock::now();
-  const auto files = load_files(session);
+  const SourceId source = load_source(session);
+  if (is_program_text(session, source)) {
+    Model model = read_program_model(session, source);
+    model.seconds = seconds_since(start);
+    note_time(session, "read", model.seconds);
+    return model;
+  }
+  const auto files = load_files(session, source);
   require_one_model(session, *files);
   note_time(session, "parse, check", seconds_since(start));
 
@@ -64,6 +106,12 @@ Model compile_model(Session& session) {
   model.compiled = std::make_unique<Compiled>(std::move(*compiled));
   model.seconds = seconds_since(start);
   return model;
+}
+
+void require_model(const Session& session, const Model& model, std::string_view asked_for) {
+  if (model.is_program)
+    throw UsageError{fmt::format("{} needs a model; {} is a gradient program, which `run`, `grad`, `bench` and `compile` take",
+                                 asked_for, session.options.files[0])};
 }
 
 Model prepare_model(Session& session) {

@@ -17,13 +17,20 @@ struct Model {
   ParamArrays params;  // initial values, then --params, then --param
   std::vector<InputRows> inputs;
   double seconds = 0;  // from the text to the gradient program
+  // Read from a printed program: of `compiled` there are the programs and what their params and inputs are.
+  bool is_program = false;
 };
 
 // Thrown after the stage that --stop-after names: status 0.
 struct Stopped {};
 
-// Parses, checks and compiles; throws ModelError. Writes the text of each stage where --dump-dir asks for it.
+// Parses, checks and compiles, or reads a printed program; throws ModelError. Writes the text of each stage where
+// --dump-dir asks for it.
 Model compile_model(Session&);
+// UsageError where only a model will do and it is a program; `asked_for` is what needs one.
+void require_model(const Session&, const Model&, std::string_view asked_for);
+// A file that ends in .aleair, or reads like a printed program.
+bool is_program_text(const Session&, SourceId);
 // Also sets params and binds data; throws UsageError.
 Model prepare_model(Session&);
 

@@ -56,9 +56,8 @@ SourceId load_source(Session& session) {
   return session.sources.add(std::move(file.name), std::move(file.text));
 }
 
-std::shared_ptr<const ParsedFiles> load_files(Session& session) {
+std::shared_ptr<const ParsedFiles> load_files(Session& session, SourceId main) {
   Diagnostics diagnostics;
-  const SourceId main = load_source(session);
   auto files = parse_files(session.sources, main, file_loader(), diagnostics);
   // Names and types are only worth a look where the text could be read.
   if (!diagnostics.has_errors()) check_file(session.sources, *files, session.options.check, diagnostics);
@@ -75,9 +74,9 @@ void require_one_model(const Session& session, const ParsedFiles& files) {
     throw UsageError{fmt::format("{} has several models; say which: --model {}", path, fmt::join(names, " or "))};
   if (!wanted.empty() && std::find(names.begin(), names.end(), wanted) == names.end()) {
     const std::string near = nearest(wanted, names);
-    throw UsageError{
-        fmt::format("{} has no model `{}`; {}", path, wanted,
-                    near.empty() ? fmt::format("it has {}", fmt::join(names, ", ")) : fmt::format("did you mean `{}`?", near))};
+    throw UsageError{fmt::format(
+        "{} has no model `{}`; {}", path, wanted,
+        near.empty() ? fmt::format("it has `{}`", fmt::join(names, "`, `")) : fmt::format("did you mean `{}`?", near))};
   }
 }
 

@@ -29,7 +29,7 @@ struct Session {
 // Reads the model's text; throws FileError.
 SourceId load_source(Session&);
 // Parses the file and its imports and checks every block of it; throws ModelError. Warnings are printed.
-std::shared_ptr<const ParsedFiles> load_files(Session&);
+std::shared_ptr<const ParsedFiles> load_files(Session&, SourceId main);
 // UsageError where the options name no model and the file has several, or name one that is not there.
 void require_one_model(const Session&, const ParsedFiles&);
 
