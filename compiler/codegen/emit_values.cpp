@@ -2,6 +2,7 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include "compiler/codegen/emitter.h"
+#include "compiler/kernel/constants.h"
 #include "dsl/diagnostic.h"
 
 namespace alea {
@@ -298,7 +299,8 @@ EmittedValue Emitter::load_elsewhere(NodeId node) {
     const std::span<const double> numbers = graph.values(node);
     EmittedValue value{with_lanes, is_boolean(node), false, {}, nullptr, {}};
     auto constant = [&](double number) -> llvm::Constant* {
-      return value.boolean ? static_cast<llvm::Constant*>(b.getInt1(number != 0)) : llvm::ConstantFP::get(real_, number);
+      if (value.boolean) return b.getInt1(number != 0);
+      return llvm::ConstantFP::get(real_, real_->isFloatTy() ? static_cast<double>(constant_in<float>(number)) : number);
     };
     if (numbers.size() == 1) {
       value.elements = {constant(numbers[0])};

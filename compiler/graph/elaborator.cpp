@@ -63,7 +63,8 @@ void Elaborator::find_free_placeholders() {
       for (const typed::Binding& binding : batch.bindings)
         if (binding.value) merge(free, free_[binding.value]);
     }
-    if (expr.kind == ExprKind::draw) {
+    // What is left of asking for the type of a law's events names draws that are no more; nothing uses it.
+    if (expr.kind == ExprKind::draw && expr.payload < model_.draws.size()) {
       // Inside a draw's body all that the inner draw reads is of that body's environment.
       const typed::Draw& draw = model_.draws[typed::DrawId{expr.payload}];
       if (draw.owner) {

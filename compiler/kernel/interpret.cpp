@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "compiler/graph/build.h"
+#include "compiler/kernel/constants.h"
 #include "compiler/kernel/draws.h"
 #include "compiler/kernel/elementary.h"
 #include "compiler/kernel/philox.h"
@@ -152,14 +153,15 @@ class Interpreter {
     return {};
   }
 
-  static Value filled(std::span<const double> source, int64_t elements) {
+  static T rounded(double x) { return static_cast<T>(x); }
+  static Value filled(std::span<const double> source, int64_t elements, T (*in_precision)(double) = rounded) {
     Value value(1, elements);
-    for (size_t i = 0; i < value.data.size(); ++i) value.data[i] = static_cast<T>(source[source.size() == 1 ? 0 : i]);
+    for (size_t i = 0; i < value.data.size(); ++i) value.data[i] = in_precision(source[source.size() == 1 ? 0 : i]);
     return value;
   }
 
   Value leaf(NodeId node, Op op, uint32_t payload, int64_t elements, std::optional<int64_t> time) {
-    if (op == Op::constant) return filled(graph_.values(node), elements);
+    if (op == Op::constant) return filled(graph_.values(node), elements, constant_in<T>);
     if (op == Op::param) return filled(params_[payload], elements);
     if (op == Op::input) return input_rows(inputs_[payload], elements);
     if (op == Op::state || op == Op::final_state) return states_[StateId{payload}];
