@@ -155,10 +155,12 @@ struct Driver::Parts {
 
   // The interpreter's search through one group.
   template <class T>
-  std::optional<NonFinite> first_non_finite(const ParamArrays& params, uint64_t seed, uint64_t first_sample, int64_t count) {
+  std::optional<NonFinite> first_non_finite(const ParamArrays& params, uint64_t seed, uint64_t first_sample, int64_t count,
+                                            bool in_gradient) {
     GroupOptions options;
-    options.gradient = false;
+    options.gradient = in_gradient;
     options.find_non_finite = true;
+    options.find_in_gradient = in_gradient;
     const StandardArithmetic arithmetic;
     return interpret_group<T>(program, params, inputs, first_sample, count, philox_noise<T>(program, seed), options).non_finite;
   }
@@ -255,8 +257,9 @@ Estimate Driver::run(const ParamArrays& params, const RunOptions& options) {
     std::array<double, group_size> objective{};
     group(0, first_sample, count, objective.data(), sums[0].data());
     report.in_gradient = all_finite(std::span<const double>(objective.data(), static_cast<size_t>(count)));
-    report.value = parts.single_precision ? parts.first_non_finite<float>(params, options.seed, first_sample, count)
-                                          : parts.first_non_finite<double>(params, options.seed, first_sample, count);
+    report.value = parts.single_precision
+                       ? parts.first_non_finite<float>(params, options.seed, first_sample, count, report.in_gradient)
+                       : parts.first_non_finite<double>(params, options.seed, first_sample, count, report.in_gradient);
     estimate.non_finite = report;
   }
   estimate.seconds = std::chrono::duration<double>(Clock::now() - begin).count();

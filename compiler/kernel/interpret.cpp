@@ -113,7 +113,7 @@ class Interpreter {
   void run_phase(Phase phase, std::optional<int64_t> time) {
     for (const NodeId node : order_.nodes[static_cast<size_t>(phase)]) {
       values_[node] = compute(node, time);
-      if (is_forward(phase)) look_at(node, time);
+      if (is_forward(phase) != options_.find_in_gradient) look_at(node, time);
     }
   }
 

@@ -46,8 +46,8 @@ struct TraceEvent {
 };
 using Trace = std::function<void(const TraceEvent&)>;
 
-// The first value, in the order of computing, that is NaN or infinite in a sample that counts. Forward phases alone: a
-// value of a branch not taken may be, so this is asked for only when a result is not finite.
+// The first value, in the order of computing, that is NaN or infinite in a sample that counts; of the forward phases or
+// of the backward ones. A value of a branch not taken may be, so this is asked for only when a result is not finite.
 struct NonFinite {
   NodeId node;
   uint64_t sample = 0;
@@ -65,7 +65,8 @@ struct GroupResult {
 struct GroupOptions {
   bool gradient = true;  // where the program has one
   bool find_non_finite = false;
-  Trace trace;  // may be empty
+  bool find_in_gradient = false;  // look at the backward phases, not at the forward ones
+  Trace trace;                    // may be empty
 };
 
 // Samples first_sample … first_sample + count - 1, count ≤ 64; first_sample a multiple of 64.

@@ -180,21 +180,24 @@ Report make_report(const Session& session, const Model& model, const Engine& eng
   return report;
 }
 
+std::string place_text(const Session& session, Span span) {
+  if (!span) return {};
+  const LineColumn position = session.sources[span.source].position(span.begin);
+  return fmt::format(" at {}:{}:{}", session.sources[span.source].name(), position.line, position.column);
+}
+
 std::string place_of(const Session& session, const Program& program, const NonFiniteReport& report) {
   if (!report.value)
     return fmt::format("it begins in the {} of sample {} or one of the next {}", report.in_gradient ? "gradient" : "objective",
                        report.first_sample, group_size - 1);
   const NonFinite& value = *report.value;
-  std::string name = fmt::format("a value of `{}`", text(program.graph.op(value.node)));
+  std::string name =
+      fmt::format("{} of `{}`", report.in_gradient ? "on the way back a value" : "a value", text(program.graph.op(value.node)));
   for (const NamedNode& named : program.names)
     if (named.node == value.node) name = fmt::format("`{}`", named.name);
-  std::string place;
-  if (const Span span = program.graph.span(value.node)) {
-    const LineColumn position = session.sources[span.source].position(span.begin);
-    place = fmt::format(" at {}:{}:{}", session.sources[span.source].name(), position.line, position.column);
-  }
   const std::string step = value.time ? fmt::format(", step {}", *value.time) : "";
-  return fmt::format("{}{} is {} in sample {}{}", name, place, value.value, value.sample, step);
+  return fmt::format("{}{} is {} in sample {}{}", name, place_text(session, program.graph.span(value.node)), value.value,
+                     value.sample, step);
 }
 
 }  // namespace alea

@@ -53,5 +53,7 @@ Report make_report(const Session&, const Model&, const Engine&, const Estimate&,
 
 // "`x` at model.alea:14:3 is nan in sample 7, step 12": where a value that is not finite lies.
 std::string place_of(const Session&, const Program&, const NonFiniteReport&);
+// " at model.alea:14:3", or nothing where there is no place.
+std::string place_text(const Session&, Span);
 
 }  // namespace alea

@@ -87,7 +87,7 @@ void finish(const RawOptions& raw, ToolOptions& options) {
       throw UsageError{fmt::format("--set: `{}` is not of the form name=value", text)};
     options.check.constants[text.substr(0, equals)] = text.substr(equals + 1);
   }
-  if (options.command == Command::verify) options.samples = 4096;
+  if (options.command == Command::verify) options.samples = 0;  // as many as the time allows
   if (!raw.samples.empty()) options.samples = parse_count("--samples", raw.samples, 1, max_samples);
   if (!raw.seed.empty()) options.seed = static_cast<uint64_t>(parse_count("--seed", raw.seed, 0, INT64_MAX));
   if (!raw.threads.empty()) options.threads = static_cast<int>(parse_count("--threads", raw.threads, 1, max_threads));

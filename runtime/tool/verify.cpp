@@ -1,140 +1,63 @@
-// Central differences on common random numbers are exact to O(h²) where every sample is smooth in θ. Where a sampled
-// value flips as θ moves (a coin's action), few samples flip and each by much: h must then be large, and the difference is
-// noise of size 1/√(h n), which the standard error over batches shows.
+// Native code against the interpreter, on the first samples of the run. Where they differ, the first value that the model
+// names and that differs is looked for: one small program for each, whose objective is that value.
 #include "runtime/tool/verify.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <random>
+
+#include "compiler/graph/build.h"
+
 namespace alea {
 
 namespace {
 
-constexpr int batches = 32;
-constexpr double largest_z = 5;
-constexpr size_t most_elements = 24;  // with more params, each param has one direction of random signs
-
-struct Probe {
-  std::string name;
-  uint32_t param = 0;
-  std::vector<double> signs;
-};
-
-std::vector<Probe> choose_probes(const Model& model) {
-  const auto& params = model.compiled->graph.params;
-  size_t elements = 0;
-  for (const auto& values : model.params) elements += values.size();
-  std::vector<Probe> probes;
-  std::mt19937_64 random(1);  // the same directions in every run
-  for (uint32_t index = 0; index < params.size(); ++index) {
-    const GraphParam& param = params[ParamId{index}];
-    const size_t size = model.params[index].size();
-    if (elements <= most_elements) {
-      for (size_t e = 0; e < size; ++e) {
-        Probe probe{element_name(param.name, param.type.shape, static_cast<int64_t>(e)), index, std::vector<double>(size, 0.0)};
-        probe.signs[e] = 1;
-        probes.push_back(std::move(probe));
-      }
-    } else {
-      Probe probe{size == 1 ? param.name : fmt::format("{}, random signs", param.name), index, {}};
-      for (size_t e = 0; e < size; ++e) probe.signs.push_back(size == 1 || random() % 2 == 0 ? 1 : -1);
-      probes.push_back(std::move(probe));
-    }
-  }
-  return probes;
-}
-
-bool all_pathwise(const Model& model) {
-  return std::all_of(model.compiled->explanation.nodes.begin(), model.compiled->explanation.nodes.end(),
-                     [](const ExplainedNode& node) {
-                       return node.estimator == "reparam" || node.estimator == "implicit" || node.estimator == "enumerate" ||
-                              node.estimator == "none";
-                     });
-}
-
-double dot(const std::vector<double>& a, const std::vector<double>& b) {
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-void compare_with_differences(const Session& session, const Model& model, Verification& result) {
-  Engine engine(session, model, model.compiled->program, session.options.interpret);
-  const bool smooth = all_pathwise(model);
-  result.step = smooth ? (session.options.single_precision ? 1e-2 : 1e-4) : 5e-2;
-  const int64_t each = std::max<int64_t>(group_size, session.options.samples / batches);
-  result.samples = each * batches;
-
-  const std::vector<Probe> probes = choose_probes(model);
-  std::vector<std::vector<double>> gaps(probes.size());
-  result.directions.resize(probes.size());
-  ParamArrays params = model.params;
-  for (int batch = 0; batch < batches; ++batch) {
-    RunOptions options;
-    options.samples = each;
-    options.seed = session.options.seed + static_cast<uint64_t>(batch);
-    const Estimate at = engine.run(params, options);
-    options.gradient = false;
-    for (size_t k = 0; k < probes.size(); ++k) {
-      const Probe& probe = probes[k];
-      // Along a direction of many elements a shorter step: its length is h √n.
-      const double h = result.step / std::sqrt(dot(probe.signs, probe.signs));
-      double objective[2];
-      for (const int side : {0, 1}) {
-        for (size_t e = 0; e < probe.signs.size(); ++e) params[probe.param][e] += (side == 0 ? -h : h) * probe.signs[e];
-        objective[side] = engine.run(params, options).mean;
-        params[probe.param] = model.params[probe.param];
-      }
-      const double gradient = dot(at.gradient[probe.param].mean, probe.signs);
-      const double difference = (objective[1] - objective[0]) / (2 * h);
-      result.directions[k].gradient += gradient / batches;
-      result.directions[k].difference += difference / batches;
-      gaps[k].push_back(gradient - difference);
-    }
-  }
-  for (size_t k = 0; k < probes.size(); ++k) {
-    Direction& direction = result.directions[k];
-    direction.name = probes[k].name;
-    const double gap = direction.gradient - direction.difference;
-    double squares = 0;
-    for (const double value : gaps[k]) squares += (value - gap) * (value - gap);
-    direction.standard_error = std::sqrt(squares / (batches - 1) / batches);
-    // What rounding and the curvature of the objective over ±h leave even of a right gradient.
-    const double scale = std::abs(direction.gradient) + std::abs(direction.difference);
-    const double slack = (session.options.single_precision ? 1e-2 : smooth ? 1e-6 : 1e-2) * scale + 1e-9;
-    direction.z = direction.standard_error > 0 ? gap / direction.standard_error : 0;
-    direction.agrees = std::isfinite(gap) && std::abs(gap) <= largest_z * direction.standard_error + slack;
-  }
-}
-
-bool close(double a, double b, double allowed, double scale) { return a == b || std::abs(a - b) <= allowed * scale; }
+bool close(double a, double b, double allowed) { return a == b || std::abs(a - b) <= allowed * std::abs(b); }
 
 // Mean objectives of the first `samples` samples and `horizon` steps, by native code and by the interpreter.
 struct Means {
   double native = 0, interpreted = 0;
 };
-Means means_of(const Session& session, const Model& model, int64_t samples, int64_t horizon) {
-  Program cut = model.compiled->program;
-  cut.horizon = horizon;
-  JitOptions jit;
-  jit.single_precision = session.options.single_precision;
-  const CompiledKernel kernel(cut, jit);
-  DriverOptions driver_options;
-  driver_options.threads = 1;
-  driver_options.single_precision = session.options.single_precision;
-  RunOptions options;
-  options.samples = samples;
-  options.seed = session.options.seed;
-  options.gradient = false;
-  const auto mean = [&](const CompiledKernel* native) {
-    Driver driver(cut, native, driver_options);
-    if (!model.inputs.empty()) driver.set_inputs(model.inputs);
-    return driver.run(model.params, options).mean;
-  };
-  return {mean(&kernel), mean(nullptr)};
-}
+
+struct Comparison {
+  const Session& session;
+  const Model& model;
+  const Program &native, &interpreted;
+  double allowed;
+
+  Means means_of(const Program& first, const Program& second, int64_t samples, int64_t horizon) const {
+    const auto cut = [&](Program program) {
+      program.horizon = std::min(program.horizon, horizon);
+      return program;
+    };
+    const Program one = cut(first), other = cut(second);
+    JitOptions jit;
+    jit.single_precision = session.options.single_precision;
+    const CompiledKernel kernel(one, jit);
+    RunOptions options;
+    options.samples = samples;
+    options.seed = session.options.seed;
+    options.gradient = false;
+    const auto mean = [&](const Program& program, const CompiledKernel* code) {
+      DriverOptions driver_options;
+      driver_options.threads = 1;
+      driver_options.single_precision = session.options.single_precision;
+      Driver driver(program, code, driver_options);
+      if (!model.inputs.empty()) driver.set_inputs(model.inputs);
+      return driver.run(model.params, options).mean;
+    };
+    return {mean(one, &kernel), mean(other, nullptr)};
+  }
+  bool differs(const Program& first, const Program& second, int64_t samples, int64_t horizon) const {
+    const Means means = means_of(first, second, samples, horizon);
+    return !close(means.native, means.interpreted, allowed);
+  }
+
+  // "`om'` at pendulum.alea:14:3, sample 12, step 3": the first sample and step whose objective differs, and the first
+  // named value that does there.
+  BackendDifference first(int64_t samples) const;
+};
 
 // The smallest n in 1 … limit for which `differs(n)`; differs(limit) holds.
 template <class Differs>
@@ -147,36 +70,93 @@ int64_t smallest(int64_t limit, const Differs& differs) {
   return high;
 }
 
-// "the objective of sample 12, from step 3 on"
-std::string first_difference(const Session& session, const Model& model, int64_t samples, double allowed) {
-  const int64_t horizon = model.compiled->program.horizon;
-  const auto differs = [&](int64_t n, int64_t steps) {
-    const Means means = means_of(session, model, n, steps);
-    return !close(means.native, means.interpreted, allowed, std::abs(means.interpreted));
+// The forward phases, with the sum of one node's elements for an objective. What is computed after an episode's end counts
+// for nothing: it may be left out.
+Program with_objective(Program program, NodeId node) {
+  Graph& graph = program.graph;
+  const Phase phase = program.phase[node];
+  const auto place = [&](Phase of, Rate rate) {
+    program.phase.resize(graph.size(), of);
+    program.rate.resize(graph.size(), rate);
   };
-  const int64_t count = smallest(samples, [&](int64_t n) { return differs(n, horizon); });
-  std::string text = fmt::format("the objective of sample {}", count - 1);
-  if (horizon > 0)
-    text += fmt::format(", from step {} on", smallest(horizon, [&](int64_t steps) { return differs(count, steps); }) - 1);
-  return text;
+  place(Phase::uniform, rate_none);
+  NodeId value = make_sum_all(graph, make_convert(graph, node, Scalar::real));
+  place(phase, program.rate[node]);
+  if (phase == Phase::step && program.alive) {
+    const NodeId zero = graph.constant(0);
+    place(Phase::uniform, rate_none);
+    const NodeId alive = graph.add(Op::state, program.states[program.alive].type, {}, program.alive.index);
+    place(Phase::step, rate_sample_time);
+    value = graph.add(Op::select, {}, {alive, value, zero});
+    place(Phase::step, rate_sample_time);
+  }
+  program.has_gradient = false;
+  program.advantages = {};
+  program.carries = {};
+  program.accumulators = {};
+  for (ProgramParam& param : program.params) param.gradient = {};
+  program.objective_init = phase == Phase::init || phase == Phase::uniform ? value : NodeId{};
+  program.objective_step = phase == Phase::step ? value : NodeId{};
+  program.objective_final = phase == Phase::final ? value : NodeId{};
+  return program;
 }
 
-void compare_backends(const Session& session, const Model& model, Verification& result) {
+// What the model names, and the states' next values, in the order in which they are computed.
+std::vector<NamedNode> named_values(const Program& program) {
+  std::vector<NamedNode> names = program.names;
+  for (const ProgramState& state : program.states)
+    names.push_back({state.name + "'", state.next, program.graph.span(state.next)});
+  std::erase_if(names, [&](const NamedNode& named) { return program.phase[named.node] > Phase::final; });
+  std::stable_sort(names.begin(), names.end(), [&](const NamedNode& a, const NamedNode& b) {
+    const Phase first = program.phase[a.node], second = program.phase[b.node];
+    return first != second ? first < second : a.node < b.node;
+  });
+  return names;
+}
+
+BackendDifference Comparison::first(int64_t samples) const {
+  const int64_t horizon = interpreted.horizon;
+  const int64_t count = smallest(samples, [&](int64_t n) { return differs(native, interpreted, n, horizon); });
+  int64_t steps = 0;
+  if (horizon > 0) steps = smallest(horizon, [&](int64_t n) { return differs(native, interpreted, count, n); });
+  std::string what = fmt::format("the objective, sample {}", count - 1);
+  Means means = means_of(native, interpreted, count, std::max<int64_t>(steps, 0));
+
+  const std::vector<NamedNode> others = named_values(native);
+  for (const NamedNode& named : named_values(interpreted)) {
+    const auto same = std::ranges::find_if(others, [&](const NamedNode& n) { return n.name == named.name; });
+    if (same == others.end()) continue;
+    const Program one = with_objective(native, same->node), other = with_objective(interpreted, named.node);
+    if (!differs(one, other, count, steps)) continue;
+    means = means_of(one, other, count, steps);
+    what = fmt::format("`{}`{}, sample {}", named.name, place_text(session, named.span), count - 1);
+    break;
+  }
+  if (steps > 0) what += fmt::format(", step {}", steps - 1);
+  return {what, means.native, means.interpreted};
+}
+
+}  // namespace
+
+void compare_backends(const Session& session, const Model& model, const Program& native_program,
+                      const Program& interpreted_program, Verification& result) {
   constexpr int64_t most_samples = 128;
-  result.compared_samples = std::min(most_samples, session.options.samples);
+  result.compared_samples = session.options.samples > 0 ? std::min(most_samples, session.options.samples) : most_samples;
   result.allowed = session.options.single_precision ? 1e-4 : 1e-12;
-  const Program& program = model.compiled->program;
-  Engine native(session, model, program, false), interpreter(session, model, program, true);
+  Engine native(session, model, native_program, false), interpreter(session, model, interpreted_program, true);
   RunOptions options;
   options.samples = result.compared_samples;
   options.seed = session.options.seed;
   const Estimate a = native.run(model.params, options), b = interpreter.run(model.params, options);
+  for (const auto& [estimate, program] : {std::pair{&a, &native_program}, std::pair{&b, &interpreted_program}})
+    if (estimate->non_finite && result.non_finite.empty()) result.non_finite = place_of(session, *program, *estimate->non_finite);
 
-  const auto compare = [&](double x, double y, double scale, const auto& name) {
-    const double relative = x == y ? 0 : std::abs(x - y) / scale;
+  const auto compare = [&](double x, double y, double scale, const auto& where) {
+    const bool same = x == y || (std::isnan(x) && std::isnan(y));
+    const double relative = same ? 0 : std::abs(x - y) / scale;
     if (!(relative <= result.largest_relative)) {
       result.largest_relative = relative;
-      if (!(relative <= result.allowed)) result.worst = BackendDifference{name(), x, y};
+      if (!(relative <= result.allowed)) result.worst = where(x, y);
     }
   };
   for (uint32_t index = 0; index < a.gradient.size(); ++index) {
@@ -184,23 +164,29 @@ void compare_backends(const Session& session, const Model& model, Verification& 
     double scale = 0;
     for (const double value : b.gradient[index].mean) scale = std::max(scale, std::abs(value));
     for (size_t e = 0; e < a.gradient[index].mean.size(); ++e)
-      compare(a.gradient[index].mean[e], b.gradient[index].mean[e], scale,
-              [&] { return "d " + element_name(param.name, param.type.shape, static_cast<int64_t>(e)); });
+      compare(a.gradient[index].mean[e], b.gradient[index].mean[e], scale, [&](double x, double y) {
+        return BackendDifference{"d " + element_name(param.name, param.type.shape, static_cast<int64_t>(e)), x, y};
+      });
   }
-  compare(a.mean, b.mean, std::abs(b.mean),
-          [&] { return first_difference(session, model, result.compared_samples, result.allowed); });
+  // A wrong objective is said rather than the gradients that are wrong for it.
+  const double before = std::exchange(result.largest_relative, 0);
+  compare(a.mean, b.mean, std::abs(b.mean), [&](double, double) {
+    return Comparison{session, model, native_program, interpreted_program, result.allowed}.first(result.compared_samples);
+  });
+  result.largest_relative = std::max(result.largest_relative, before);
 }
 
-}  // namespace
-
 bool Verification::good() const {
-  return !worst && std::all_of(directions.begin(), directions.end(), [](const Direction& d) { return d.agrees; });
+  return !worst && non_finite.empty() && promises.empty() &&
+         std::all_of(directions.begin(), directions.end(), [](const Direction& d) { return d.agrees; });
 }
 
 Verification verify_model(const Session& session, const Model& model) {
   Verification result;
-  compare_backends(session, model, result);
-  compare_with_differences(session, model, result);
+  compare_backends(session, model, model.compiled->program, model.compiled->program, result);
+  check_promises(session, model, 0.1 * verify_seconds, result);
+  // Differences of what is not a number say nothing.
+  if (result.non_finite.empty()) compare_with_differences(session, model, 0.8 * verify_seconds, result);
   return result;
 }
 
