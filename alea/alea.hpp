@@ -20,6 +20,11 @@
 
 namespace alea::api {
 
+// Where the package was installed: its CMake files say it.
+#ifndef ALEA_DATA_DIR
+#define ALEA_DATA_DIR ""
+#endif
+
 struct CompileOptions {
   std::string model;  // needed where the file has several
   std::string policy;
@@ -94,8 +99,9 @@ class CompileResult {
   std::string error_;
 };
 
-CompileResult compile_file(const std::string& path, const CompileOptions& = {});
-CompileResult compile_text(const std::string& text, const CompileOptions& = {});
+// `data_folder` holds stdlib/ and examples/; where it does not they are looked for beside the program.
+CompileResult compile_file(const std::string& path, const CompileOptions& = {}, const std::string& data_folder = ALEA_DATA_DIR);
+CompileResult compile_text(const std::string& text, const CompileOptions& = {}, const std::string& data_folder = ALEA_DATA_DIR);
 
 }  // namespace alea::api
 

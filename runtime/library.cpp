@@ -30,7 +30,7 @@ NamedArrays arrays_of(const std::map<std::string, NamedArray>& given) {
   return arrays;
 }
 
-CompileResult compile_loaded(LoadedFile file, const CompileOptions& options) {
+CompileResult compile_loaded(LoadedFile file, const CompileOptions& options, const std::string& data_folder) {
   auto parts = std::make_shared<Model::Parts>();
   Diagnostics diagnostics;
   const auto failed = [&] {
@@ -40,7 +40,7 @@ CompileResult compile_loaded(LoadedFile file, const CompileOptions& options) {
   };
   try {
     const SourceId main = parts->sources.add(std::move(file.name), std::move(file.text));
-    const auto files = parse_files(parts->sources, main, file_loader(), diagnostics);
+    const auto files = parse_files(parts->sources, main, file_loader(data_folder), diagnostics);
     if (diagnostics.has_errors()) return failed();
     PipelineOptions stages;
     stages.check = {options.model, options.policy, options.constants};
@@ -115,14 +115,14 @@ ModelEstimate Model::gradient(const Params& params, const RunSettings& settings)
   return estimate(*parts_, params, settings, true);
 }
 
-CompileResult compile_file(const std::string& path, const CompileOptions& options) {
+CompileResult compile_file(const std::string& path, const CompileOptions& options, const std::string& data_folder) {
   try {
-    return compile_loaded(load_model_file(path), options);
+    return compile_loaded(load_model_file(path, data_folder), options, data_folder);
   } catch (const FileError& error) { return CompileResult(error.message); }
 }
 
-CompileResult compile_text(const std::string& text, const CompileOptions& options) {
-  return compile_loaded({"<text>", text}, options);
+CompileResult compile_text(const std::string& text, const CompileOptions& options, const std::string& data_folder) {
+  return compile_loaded({"<text>", text}, options, data_folder);
 }
 
 }  // namespace alea::api

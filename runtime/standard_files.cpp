@@ -35,8 +35,8 @@ bool is_plain_name(const std::string& name) {
          std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; });
 }
 
-std::string standard_model_path(const std::string& name) {
-  const std::string library = standard_folder("stdlib"), examples = standard_folder("examples");
+std::string standard_model_path(const std::string& name, const std::string& data = {}) {
+  const std::string library = standard_folder("stdlib", data), examples = standard_folder("examples", data);
   std::error_code error;
   for (const fs::path& path : {fs::path(examples) / name / (name + ".alea"), fs::path(library) / "models" / (name + ".alea"),
                                fs::path(library) / (name + ".alea")})
@@ -46,9 +46,13 @@ std::string standard_model_path(const std::string& name) {
 
 }  // namespace
 
-std::string standard_folder(const std::string& name) {
+std::string standard_folder(const std::string& name, const std::string& data) {
   const char* home = std::getenv("ALEA_HOME");
   if (home && *home) return existing_folder(fs::path(home) / name);
+  if (!data.empty()) {
+    const std::string found = existing_folder(fs::path(data) / name);
+    if (!found.empty()) return found;
+  }
   const std::string binary = folder_of_binary();
   if (!binary.empty()) {
     for (const fs::path& path : {fs::path(binary) / name, fs::path(binary).parent_path() / "share" / "alea" / name}) {
@@ -59,12 +63,12 @@ std::string standard_folder(const std::string& name) {
   return existing_folder(fs::path(ALEA_SOURCE_DIR) / name);
 }
 
-LoadedFile load_model_file(const std::string& path) {
+LoadedFile load_model_file(const std::string& path, const std::string& data) {
   // One byte past the parser's limit, so that it sees, and says, that the file is too large.
   constexpr size_t limit = max_source_bytes + 1;
   if (path.rfind("std:", 0) == 0) {
     const std::string name = path.substr(4);
-    const std::string found = is_plain_name(name) ? standard_model_path(name) : std::string{};
+    const std::string found = is_plain_name(name) ? standard_model_path(name, data) : std::string{};
     if (found.empty()) {
       const std::string near = nearest(name, standard_model_names());
       throw FileError{fmt::format("there is no shipped model `{}`{}", path,
@@ -89,14 +93,14 @@ std::vector<std::string> standard_model_names() {
   return names;
 }
 
-Loader file_loader() {
-  return [](const std::string& importer, const std::string& path, bool is_standard) -> std::optional<LoadedFile> {
+Loader file_loader(const std::string& data) {
+  return [data](const std::string& importer, const std::string& path, bool is_standard) -> std::optional<LoadedFile> {
     fs::path found;
     if (is_standard) {
       // std.nn → stdlib/nn.alea, std.a.b → stdlib/a/b.alea
       std::string relative = path.rfind("std.", 0) == 0 ? path.substr(4) : path;
       std::replace(relative.begin(), relative.end(), '.', '/');
-      found = fs::path(standard_folder("stdlib")) / (relative + ".alea");
+      found = fs::path(standard_folder("stdlib", data)) / (relative + ".alea");
     } else {
       found = fs::path(importer).parent_path() / path;
     }
