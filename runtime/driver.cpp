@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <type_traits>
@@ -56,10 +55,6 @@ int block_level(int64_t groups, int threads, TryGroup try_group) {
   int level = 0;
   while (level < most && int64_t{2} << level <= per_thread && seconds * static_cast<double>(int64_t{2} << level) < 0.02) ++level;
   return level;
-}
-
-bool all_finite(std::span<const double> values) {
-  return std::ranges::all_of(values, [](double x) { return std::isfinite(x); });
 }
 
 }  // namespace
@@ -201,7 +196,7 @@ Estimate Driver::run(const ParamArrays& params, const RunOptions& options) {
   std::atomic<int64_t> finished = 0, first_bad = none;
   auto last_progress = begin;
   const auto run_group = [&](int worker, int64_t index) {
-    std::array<double, group_size> objective;
+    alignas(64) std::array<double, group_size> objective;
     std::vector<double>& sum = sums[static_cast<size_t>(worker)];
     const int64_t count = std::min<int64_t>(group_size, samples - index * group_size);
     group(worker, static_cast<uint64_t>(index) * group_size, count, objective.data(), sum.data());

@@ -1,6 +1,7 @@
 #include "runtime/statistics.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -9,14 +10,32 @@
 
 namespace alea {
 
+namespace {
+
+// Σ term(x): eight sums side by side, which need not wait for each other, then a tree over them. A fixed order.
+template <class Term>
+double sum_of(std::span<const double> values, Term term) {
+  constexpr size_t ways = 8;
+  std::array<double, ways> sums{};
+  size_t at = 0;
+  for (; at + ways <= values.size(); at += ways)
+    for (size_t k = 0; k < ways; ++k) sums[k] += term(values[at + k]);
+  for (size_t k = 0; at + k < values.size(); ++k) sums[k] += term(values[at + k]);
+  return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+}
+
+}  // namespace
+
+bool all_finite(std::span<const double> values) {
+  // 0 x is 0 or, for infinities and NaN, NaN.
+  return sum_of(values, [](double x) { return 0 * x; }) == 0;
+}
+
 void set_moments(Moments& result, std::span<const double> samples) {
-  double mean = 0, m2 = 0;
-  for (const double x : samples) mean += x;
   result.count = static_cast<double>(samples.size());
-  mean /= result.count;
-  for (const double x : samples) m2 += (x - mean) * (x - mean);
+  const double mean = sum_of(samples, [](double x) { return x; }) / result.count;
   result.mean.assign(1, mean);
-  result.m2.assign(1, m2);
+  result.m2.assign(1, sum_of(samples, [mean](double x) { return (x - mean) * (x - mean); }));
 }
 
 void set_moments_of_sum(Moments& result, std::span<const double> sum, double count) {

@@ -10,6 +10,8 @@
 
 namespace alea {
 
+bool all_finite(std::span<const double> values);
+
 // Of one quantity or many at once: the number of samples, their mean, and M2 = Σ count (value - mean)².
 struct Moments {
   double count = 0;

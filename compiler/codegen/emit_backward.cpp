@@ -157,11 +157,22 @@ void Emitter::add_accumulated(AccumulatorId id, const Contribution& contribution
 
 void Emitter::add_contributions(std::unordered_map<uint32_t, Carried>& in_registers) {
   for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
-    if (schedule.accumulators[AccumulatorId{k}].form == AccumulatorForm::unused) continue;
+    const AccumulatorForm form = schedule.accumulators[AccumulatorId{k}].form;
+    if (form == AccumulatorForm::unused || form == AccumulatorForm::product) continue;
     const auto found = in_registers.find(k);
     for (const Contribution& contribution : program.accumulators[AccumulatorId{k}].contributions)
-      if (contribution.phase == phase && !is_deferred(AccumulatorId{k}, contribution))
+      if (schedule.phase_of(contribution) == phase && !is_deferred(AccumulatorId{k}, contribution))
         add_accumulated(AccumulatorId{k}, contribution, found == in_registers.end() ? nullptr : &found->second);
+  }
+}
+
+void Emitter::clear_accumulators() {
+  for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
+    const AccumulatorArea& area = schedule.accumulators[AccumulatorId{k}];
+    if (area.form == AccumulatorForm::unused || area.form == AccumulatorForm::product) continue;
+    const int64_t width = area.form == AccumulatorForm::lanes ? group_size : schedule.modulus;
+    const int64_t bytes = element_count(program.accumulators[AccumulatorId{k}].type.shape) * width * real_bytes();
+    b.CreateMemSet(offset(arena, area.offset), b.getInt8(0), static_cast<uint64_t>(bytes), llvm::Align(64));
   }
 }
 
@@ -170,13 +181,7 @@ void Emitter::add_contributions(std::unordered_map<uint32_t, Carried>& in_regist
 llvm::Function* emit_final_backward(ModuleContext& context) {
   Emitter e(context, Phase::final_backward, context.backward_lanes, "final_backward_phase");
   const Program& program = e.program;
-  for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
-    const AccumulatorArea& area = e.schedule.accumulators[AccumulatorId{k}];
-    if (area.form == AccumulatorForm::unused) continue;
-    const int64_t width = area.form == AccumulatorForm::lanes ? group_size : e.schedule.modulus;
-    const int64_t bytes = element_count(program.accumulators[AccumulatorId{k}].type.shape) * width * e.real_bytes();
-    e.b.CreateMemSet(e.offset(e.arena, area.offset), e.b.getInt8(0), static_cast<uint64_t>(bytes), llvm::Align(64));
-  }
+  e.clear_accumulators();
   e.chunks([&] {
     e.emit_order();
     for (uint32_t k = 0; k < program.carries.size(); ++k) {
@@ -343,7 +348,8 @@ llvm::Function* emit_finish(ModuleContext& context) {
   for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
     const AccumulatorArea& area = e.schedule.accumulators[AccumulatorId{k}];
     const Accumulator& accumulator = program.accumulators[AccumulatorId{k}];
-    if (area.form == AccumulatorForm::unused || has_lanes(program, accumulator.target)) continue;
+    if (area.form == AccumulatorForm::unused || area.form == AccumulatorForm::product || has_lanes(program, accumulator.target))
+      continue;
     const bool by_lanes = area.form == AccumulatorForm::lanes;
     const int64_t width = by_lanes ? group_size : e.schedule.modulus;
     llvm::Type* type = llvm::FixedVectorType::get(e.real_type(), static_cast<unsigned>(width));

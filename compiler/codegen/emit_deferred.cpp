@@ -110,7 +110,7 @@ std::vector<DeferredOuter> Emitter::deferred_outers() {
   std::vector<DeferredOuter> found;
   for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
     const AccumulatorId id{k};
-    if (schedule.accumulators[id].form == AccumulatorForm::unused) continue;
+    if (schedule.accumulators[id].form != AccumulatorForm::modulus) continue;
     for (const Contribution& contribution : program.accumulators[id].contributions) {
       if (!is_deferred(id, contribution)) continue;
       DeferredOuter deferred;

@@ -100,6 +100,7 @@ llvm::Function* emit_init(ModuleContext& context) {
     const NodeId node = e.schedule.noises[NoiseId{k}].node;
     if (node && program.phase[node] == Phase::init) e.fill_noise(NoiseId{k}, e.i64(0), e.i64(0));
   }
+  if (e.schedule.one_sweep) e.clear_accumulators();
   e.chunks([&] {
     e.emit_order();
     for (uint32_t k = 0; k < program.states.size(); ++k) {
@@ -110,6 +111,10 @@ llvm::Function* emit_init(ModuleContext& context) {
     e.store(e.arena_slot(Type{}, true, e.schedule.objective), {}, objective);
     llvm::Value* steps = e.offset(e.offset(e.arena, e.schedule.steps), e.chunk, 8);
     e.b.CreateAlignedStore(e.splat(e.i64(0)), steps, llvm::Align(8));
+    if (e.schedule.one_sweep) {
+      std::unordered_map<uint32_t, Emitter::Carried> none;
+      e.add_contributions(none);
+    }
   });
   e.b.CreateRetVoid();
   return e.function;

@@ -103,9 +103,12 @@ EmittedModule emit_module(const Program& program, const EmitOptions& options, ll
   if (program.has_gradient) {
     std::vector<llvm::Function*> phases = {emit_init(with_gradient), emit_steps(with_gradient), emit_final(with_gradient)};
     if (!program.advantages.empty()) phases.push_back(emit_credit(with_gradient));
-    phases.push_back(emit_final_backward(with_gradient));
-    phases.push_back(emit_step_backward(with_gradient));
-    phases.push_back(emit_init_backward(with_gradient));
+    if (!whole.one_sweep) {
+      phases.push_back(emit_final_backward(with_gradient));
+      phases.push_back(emit_step_backward(with_gradient));
+      phases.push_back(emit_init_backward(with_gradient));
+    }
+    if (llvm::Function* products = emit_products(with_gradient)) phases.push_back(products);
     phases.push_back(emit_finish(with_gradient));
     emit_entry(with_gradient, "alea_gradient", phases);
   }

@@ -172,6 +172,7 @@ class Emitter {
   llvm::Value* any(llvm::Value* mask);
   llvm::Value* lane_sum(llvm::Value* vector);  // a fixed tree: lane i with lane i + half
   llvm::Value* valid();                        // the lanes that count, of this chunk
+  void clear_accumulators();
   void add_accumulated(AccumulatorId, const Contribution&, Carried* in_registers);
   void add_indexed(AccumulatorId, const Contribution&);
   void add_outer(AccumulatorId, NodeId outer);
@@ -202,7 +203,7 @@ bool is_transcendental(Op);
 llvm::Function* new_phase_function(ModuleContext&, const std::string& name);
 void set_target_attributes(const ModuleContext&, llvm::Function&);
 
-// The phases (emit_forward.cpp, emit_credit.cpp, emit_backward.cpp).
+// The phases (emit_forward.cpp, emit_credit.cpp, emit_backward.cpp, emit_products.cpp).
 llvm::Function* emit_uniform_phase(ModuleContext&);
 llvm::Function* emit_init(ModuleContext&);
 llvm::Function* emit_steps(ModuleContext&);
@@ -211,6 +212,7 @@ llvm::Function* emit_credit(ModuleContext&);
 llvm::Function* emit_final_backward(ModuleContext&);
 llvm::Function* emit_step_backward(ModuleContext&);
 llvm::Function* emit_init_backward(ModuleContext&);
+llvm::Function* emit_products(ModuleContext&);  // null: none
 llvm::Function* emit_finish(ModuleContext&);
 
 }  // namespace alea

@@ -75,6 +75,8 @@ class Scheduler {
   Schedule run() {
     find_needed();
     order_phases();
+    out_.one_sweep = is_one_sweep();
+    choose_products();
     find_readers();
     choose_saved();
     find_homes();
@@ -167,6 +169,51 @@ class Scheduler {
     }
   }
 
+  bool is_one_sweep() const {
+    for (Phase phase : {Phase::step, Phase::final, Phase::final_backward, Phase::step_backward, Phase::init_backward})
+      if (!out_.order[index_of(phase)].empty()) return false;
+    return gradient() && program_.horizon == 0 && program_.advantages.empty() && program_.carries.empty();
+  }
+
+  // --- products of operands that are kept
+  static bool is_once_a_group(Phase phase) {
+    return phase == Phase::init || phase == Phase::final || phase == Phase::final_backward || phase == Phase::init_backward;
+  }
+  bool can_be_kept(NodeId node) const {
+    const OpKind node_kind = kind(graph_.op(node));
+    return has_lanes(program_, node) && graph_.type(node).scalar != Scalar::boolean && is_once_a_group(program_.phase[node]) &&
+           (node_kind == OpKind::elementwise || node_kind == OpKind::linear || node_kind == OpKind::reduction);
+  }
+  void choose_products() {
+    product_ = Table<AccumulatorId, bool>(program_.accumulators.size(), false);
+    if (!gradient()) return;
+    constexpr int64_t least_elements = 512;
+    NodeTable<uint32_t> users(graph_.size(), 0);
+    for (uint32_t k = 0; k < graph_.size(); ++k)
+      if (needed_[NodeId{k}])
+        for (NodeId input : graph_.inputs(NodeId{k})) ++users[input];
+    for (const Accumulator& accumulator : program_.accumulators)
+      for (const Contribution& contribution : accumulator.contributions) ++users[contribution.value];
+    for (uint32_t k = 0; k < program_.accumulators.size(); ++k) {
+      const Accumulator& accumulator = program_.accumulators[AccumulatorId{k}];
+      if (!accumulator_needed_[AccumulatorId{k}] || has_lanes(program_, accumulator.target) ||
+          element_count(accumulator.type.shape) < least_elements)
+        continue;
+      const bool all = std::ranges::all_of(accumulator.contributions, [&](const Contribution& contribution) {
+        const NodeId node = contribution.value;
+        return !contribution.index && graph_.op(node) == Op::outer && graph_.attributes(node)[0] == 0 && users[node] == 1 &&
+               is_once_a_group(out_.phase_of(contribution)) && is_once_a_group(program_.phase[node]) &&
+               can_be_kept(product_operand(graph_, node, 0)) && can_be_kept(product_operand(graph_, node, 1));
+      });
+      if (!all) continue;
+      product_[AccumulatorId{k}] = true;
+      for (const Contribution& contribution : accumulator.contributions) {
+        for (int side : {0, 1}) out_.home[product_operand(graph_, contribution.value, side)] = Home::sample;
+        std::erase(out_.order[index_of(program_.phase[contribution.value])], contribution.value);
+      }
+    }
+  }
+
   // --- who reads what from another phase
   void read(NodeId node, Phase reader) {
     if (!node || out_.home[node] == Home::leaf || program_.phase[node] == reader) return;
@@ -202,10 +249,10 @@ class Scheduler {
       read(program_.carries[AdjointCarryId{k}].step_value, Phase::step_backward);
     }
     for (uint32_t k = 0; k < program_.accumulators.size(); ++k) {
-      if (!accumulator_needed_[AccumulatorId{k}]) continue;
+      if (!accumulator_needed_[AccumulatorId{k}] || product_[AccumulatorId{k}]) continue;
       for (const Contribution& contribution : program_.accumulators[AccumulatorId{k}].contributions) {
-        read(contribution.value, contribution.phase);
-        read(contribution.index, contribution.phase);
+        read(contribution.value, out_.phase_of(contribution));
+        read(contribution.index, out_.phase_of(contribution));
       }
     }
     // Credit reads memory alone: what it reads is saved, whatever it costs to compute.
@@ -359,8 +406,9 @@ class Scheduler {
       const int64_t count = element_count(accumulator.type.shape);
       const bool of_samples = has_lanes(program_, accumulator.target);
       area.form = of_samples || count <= register_elements ? AccumulatorForm::lanes : AccumulatorForm::modulus;
+      if (product_[AccumulatorId{k}]) area.form = AccumulatorForm::product;
       const int64_t width = area.form == AccumulatorForm::lanes ? group_size : out_.modulus;
-      area.offset = take(end_, count * width * out_.options.real_bytes);
+      if (area.form != AccumulatorForm::product) area.offset = take(end_, count * width * out_.options.real_bytes);
       if (!of_samples) area.reduced = take(end_, count * out_.options.real_bytes);
     }
   }
@@ -382,7 +430,7 @@ class Scheduler {
   NodeTable<bool> needed_, again_;
   Table<AdjointCarryId, bool> carry_needed_;
   Table<AdvantageId, bool> advantage_needed_;
-  Table<AccumulatorId, bool> accumulator_needed_;
+  Table<AccumulatorId, bool> accumulator_needed_, product_;
   Table<StateId, bool> state_needed_;
   Table<InputId, bool> input_needed_;
   Table<NoiseId, NodeId> noise_node_;
@@ -396,6 +444,12 @@ int64_t slot_bytes(const Type& type, bool lanes, int64_t real_bytes) {
   const int64_t count = element_count(type.shape);
   if (type.scalar == Scalar::boolean) return lanes ? count * (group_size / 8) : count;
   return count * real_bytes * (lanes ? group_size : 1);
+}
+
+NodeId product_operand(const Graph& graph, NodeId outer, int side) {
+  NodeId operand = graph.input(outer, side);
+  while (graph.op(operand) == Op::reshape) operand = graph.input(operand, 0);
+  return operand;
 }
 
 Schedule make_schedule(const Program& program, const ScheduleOptions& options) { return Scheduler(program, options).run(); }

@@ -41,8 +41,9 @@ struct NoiseArea {
 
 enum class AccumulatorForm : uint8_t {
   unused,
-  lanes,   // [element][64]: each lane sums over time in order, lanes are summed at the end by a fixed tree
-  modulus  // [element][modulus]: lane i adds to slot i mod modulus; for arrays with many elements
+  lanes,    // [element][64]: each lane sums over time in order, lanes are summed at the end by a fixed tree
+  modulus,  // [element][modulus]: lane i adds to slot i mod modulus; for arrays with many elements
+  product   // [element]: outer products outside time, of operands kept for all lanes, multiplied once the phases are done
 };
 struct AccumulatorArea {
   AccumulatorForm form = AccumulatorForm::unused;
@@ -70,8 +71,14 @@ struct Schedule {
   int64_t calls = 0;    // arguments and results of calls: call_bytes
   int64_t scratch = 0;  // where the buffers of the phases begin: the end of all that is above
   int64_t modulus = 8;
+  // No backward phase computes anything: init adds to the accumulators what it has just computed.
+  bool one_sweep = false;
+  Phase phase_of(const Contribution& contribution) const { return one_sweep ? Phase::init : contribution.phase; }
 };
 Schedule make_schedule(const Program&, const ScheduleOptions&);
+
+// What is kept of an outer product's operand: the array itself, whatever its shape.
+NodeId product_operand(const Graph&, NodeId outer, int side);
 
 inline bool has_lanes(const Program& program, NodeId node) { return (program.rate[node] & rate_sample) != 0; }
 // Bytes of a value in a slot that outlives its phase.

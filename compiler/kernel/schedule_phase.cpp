@@ -41,13 +41,15 @@ PhasePlan plan_phase(const Program& program, const Schedule& schedule, Phase pha
     use_at_end(carry.final_value, 2);
     use_at_end(carry.step_value, 2);
   }
-  for (const Accumulator& accumulator : program.accumulators)
-    for (const Contribution& contribution : accumulator.contributions)
-      if (contribution.phase == phase) {
+  for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
+    if (schedule.accumulators[AccumulatorId{k}].form == AccumulatorForm::product) continue;
+    for (const Contribution& contribution : program.accumulators[AccumulatorId{k}].contributions)
+      if (schedule.phase_of(contribution) == phase) {
         // With an index the value's elements are visited out of order: it has to be in memory.
         use_at_end(contribution.value, contribution.index ? 2 : 1);
         use_at_end(contribution.index, 2);
       }
+  }
   for (const ProgramParam& param : program.params) use_at_end(param.gradient, 2);
 
   auto reads_in_a_loop = [&](NodeId user, NodeId node) {

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "compiler/kernel/philox.h"
+#include "compiler/kernel/schedule.h"
 #include "runtime/noise.h"
 #include "tests/unit/codegen_support.h"
 
@@ -364,4 +365,46 @@ TEST_CASE("the weight gradient of a layer natively") {
     CHECK(difference<double>(p.program, params, inputs, 5, 23) <= 1e-12);
     CHECK(difference<float>(p.program, params, inputs, 5, 23) <= 1e-4);
   }
+}
+
+// The same for a layer outside time: the operands of the product are kept for all samples. Its adjoint is computed in init, so
+// that no backward phase is left, or in init_backward; its tiles do not fill the matrix; and the layer is used twice.
+TEST_CASE("the weight gradient of a layer outside time natively") {
+  constexpr int64_t rows = 27, columns = 38;
+  for (const bool in_one_sweep : {true, false})
+    for (const int uses : {1, 2}) {
+      ProgramBuilder p;
+      p.program.model = "layer";
+      p.program.has_gradient = true;
+      const NodeId weights = p.param("W", real({rows, columns}));
+      p.phase = Phase::init;
+      const NodeId noise = p.noise(Op::noise_normal, "x", real({columns}));
+      const NodeId x = p.unary(Op::tanh, noise);
+      const NodeId y = p.unary(Op::tanh, p.make(Op::matmul, {weights, x}, {0}));
+      const NodeId z = p.unary(Op::sin, p.make(Op::matmul, {weights, p.mul(x, x)}, {0}));
+      p.program.objective_init = p.make(Op::reduce_sum, {uses == 1 ? p.mul(y, y) : p.mul(y, z)}, {0});
+      std::vector<Contribution> contributions;
+      const NodeId by_y = p.mul(p.mul(2, y), p.sub(p.constant(1), p.mul(y, y)));
+      contributions.push_back({Phase::init_backward, p.raw(Op::outer, real({rows, columns}), {by_y, x}, {0}), {}});
+      if (uses == 2) {
+        const NodeId by_z = p.mul(y, p.unary(Op::cos, z));
+        contributions.push_back({Phase::init_backward, p.raw(Op::outer, real({rows, columns}), {by_z, p.mul(x, x)}, {0}), {}});
+      }
+      if (!in_one_sweep)
+        for (const Contribution& contribution : contributions) {
+          p.program.phase[p.program.graph.input(contribution.value, 0)] = Phase::init_backward;
+          p.program.phase[contribution.value] = Phase::init_backward;
+        }
+      p.phase = Phase::finish;
+      p.program.params[ParamId{0}].gradient = p.accumulate(weights, contributions);
+      verify_program(p.program);
+      const Schedule schedule = make_schedule(p.program, {});
+      CHECK(schedule.one_sweep == in_one_sweep);
+      CHECK(schedule.accumulators[AccumulatorId{0}].form == AccumulatorForm::product);
+      ParamArrays params(1);
+      for (int64_t k = 0; k < rows * columns; ++k) params[0].push_back(0.3 * std::sin(static_cast<double>(k)));
+      CHECK(difference<double>(p.program, params, {}, 5, 64) <= 1e-12);
+      CHECK(difference<double>(p.program, params, {}, 5, 23) <= 1e-12);
+      CHECK(difference<float>(p.program, params, {}, 5, 23) <= 1e-4);
+    }
 }
