@@ -147,8 +147,9 @@ void AlignedText::row(std::string left, std::string type, std::string axes, std:
 void AlignedText::flush() {
   constexpr size_t widest = 52;
   size_t left = 0, type = 0, axes = 0;
+  const bool typed = std::ranges::any_of(rows_, [](const Row& row) { return !row.type.empty(); });
   for (const Row& row : rows_) {
-    if (row.type.empty()) continue;
+    if (typed && row.type.empty()) continue;
     if (width(row.left) <= widest) left = std::max(left, width(row.left));
     if (width(row.type) <= 24) type = std::max(type, width(row.type));
     axes = std::max(axes, width(row.axes));
@@ -168,7 +169,7 @@ void AlignedText::flush() {
       line += "  " + row.axes;
     }
     if (!row.comment.empty()) {
-      pad(line, left + type + 5 + (axes == 0 ? 0 : axes + 2));
+      pad(line, typed ? left + type + 5 + (axes == 0 ? 0 : axes + 2) : left + 2);
       line += "  # " + row.comment;
     }
     text_ += line + "\n";

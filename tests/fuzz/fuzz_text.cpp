@@ -2,6 +2,7 @@
 // Out: nothing when no input crashes, hangs or ends in an internal error; else the input, in a file, and status 1. A crash
 // leaves the input in the file too: it is written before it is tried.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -85,6 +86,7 @@ int main(int argc, char** argv) {
         at = next == std::string::npos ? text.size() : next;
       }
     }
+  const std::string input = (std::filesystem::temp_directory_path() / fmt::format("alea-fuzz-{}.alea", ::getpid())).string();
   const auto start = std::chrono::steady_clock::now();
   const auto elapsed = [&](auto since) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
@@ -92,20 +94,20 @@ int main(int argc, char** argv) {
   size_t count = 0;
   for (; elapsed(start) < seconds; ++count) {
     const std::string text = mutated(corpus, random);
-    test::write_text("fuzz-input.alea", text);
+    test::write_text(input, text);
     const auto begin = std::chrono::steady_clock::now();
     try {
       try_text(text);
     } catch (const InternalError& error) {
-      fmt::print("internal error: {}; the input is in fuzz-input.alea\n", error.message);
+      fmt::print("internal error: {}; the input is in {}\n", error.message, input);
       return 1;
     }
     constexpr double longest = 10;
     if (elapsed(begin) > longest) {
-      fmt::print("took {:.1f} s; the input is in fuzz-input.alea\n", elapsed(begin));
+      fmt::print("took {:.1f} s; the input is in {}\n", elapsed(begin), input);
       return 1;
     }
   }
-  std::remove("fuzz-input.alea");
+  std::filesystem::remove(input);
   fmt::print("{} inputs\n", count);
 }
