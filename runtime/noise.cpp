@@ -27,17 +27,11 @@ std::vector<NoiseKernel> noise_kernels() {
 }
 
 const NoiseFunctions& noise_functions_double() {
-  static const NoiseFunctions functions = [] {
-    const NoiseKernel kernel = noise_kernels().front();
-    return noise_draws_double(kernel.uniform_double, kernel.normal_double);
-  }();
+  static const NoiseFunctions functions = noise_kernels().front().in_double;
   return functions;
 }
 const NoiseFunctions& noise_functions_single() {
-  static const NoiseFunctions functions = [] {
-    const NoiseKernel kernel = noise_kernels().front();
-    return noise_draws_single(kernel.uniform_single, kernel.normal_single);
-  }();
+  static const NoiseFunctions functions = noise_kernels().front().in_single;
   return functions;
 }
 

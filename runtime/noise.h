@@ -13,10 +13,10 @@ namespace alea {
 const NoiseFunctions& noise_functions_double();
 const NoiseFunctions& noise_functions_single();
 
-// Uniform or normal draws by one particular compilation, for tests and measurements.
+// One particular compilation, for tests and measurements.
 struct NoiseKernel {
   std::string_view name;  // "avx512", "avx2", "plain"
-  NoiseFill uniform_double, normal_double, uniform_single, normal_single;
+  NoiseFunctions in_double, in_single;
 };
 std::vector<NoiseKernel> noise_kernels();  // those that this processor runs, the fastest first
 

@@ -5,8 +5,7 @@
 
 namespace alea {
 
-const NoiseKernel noise_avx2 = {"avx2", NoiseBlocks<32>::fill<double, false>, NoiseBlocks<32>::fill<double, true>,
-                                NoiseBlocks<32>::fill<float, false>, NoiseBlocks<32>::fill<float, true>};
+const NoiseKernel noise_avx2 = NoiseBlocks<32>::kernel("avx2");
 
 }  // namespace alea
 

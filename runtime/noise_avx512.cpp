@@ -5,8 +5,7 @@
 
 namespace alea {
 
-const NoiseKernel noise_avx512 = {"avx512", NoiseBlocks<64>::fill<double, false>, NoiseBlocks<64>::fill<double, true>,
-                                  NoiseBlocks<64>::fill<float, false>, NoiseBlocks<64>::fill<float, true>};
+const NoiseKernel noise_avx512 = NoiseBlocks<64>::kernel("avx512");
 
 }  // namespace alea
 

@@ -1,5 +1,5 @@
-// Blocks of uniform and normal draws with vectors of `vector_bytes`. Included by one file per processor; everything
-// is internal to it. In: as NoiseFill in compiler/codegen/abi.h. Out: the draws of compiler/kernel/philox.h.
+// Blocks of draws with vectors of `vector_bytes`. Included by one file per processor; everything is internal to it.
+// In: as NoiseFill and NoiseDraw in compiler/codegen/abi.h. Out: the draws of compiler/kernel/philox.h and draws.h.
 //
 // Philox runs in 64-bit lanes, one counter a lane, its words in the low halves; the high halves hold rubbish, which
 // neither the multiplication nor the last step reads. Several counters' chains are interleaved round by round.
@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <cstring>
 
+#include "compiler/kernel/draws_laws.h"
 #include "compiler/kernel/elementary_vector.h"
 #include "compiler/kernel/philox.h"
+#include "runtime/noise.h"
 
 namespace alea {
 
@@ -145,6 +147,151 @@ struct NoiseBlocks {
           }
         }
   }
+
+  // Laws with arguments, a block of draws at a time: those that wait for an attempt are taken a vector at a time, those
+  // refused wait for the next one. What a vector has beyond the waiting repeats the last of them.
+  using DoubleBuilder = elementary::VectorBuilder<double, word_lanes>;
+  using Doubles = typename DoubleBuilder::Value;
+  static constexpr int block_size = 256;
+  struct Block {
+    uint64_t key, time;
+    int count = 0;
+    uint64_t sample[block_size], element[block_size];
+    double first[block_size], second[block_size], value[block_size];
+  };
+  struct Waiting {
+    int count = 0;
+    uint16_t index[block_size];
+    void add(int at) { index[count++] = static_cast<uint16_t>(at); }
+    int at(int k) const { return index[k < count ? k : count - 1]; }
+  };
+
+  template <class From>
+  static Doubles gather(const From& from, const Waiting& waiting, int begin) {
+    double values[word_lanes];
+    for (int k = 0; k < word_lanes; ++k) values[k] = from[waiting.at(begin + k)];
+    Doubles result;
+    std::memcpy(&result, values, sizeof result);
+    return result;
+  }
+
+  static elementary::Words<DoubleBuilder> words_of(DoubleBuilder& builder, const Block& block, const Waiting& waiting, int begin,
+                                                   uint64_t attempt) {
+    uint64_t low[word_lanes], high[word_lanes], element[word_lanes];
+    for (int k = 0; k < word_lanes; ++k) {
+      const int at = waiting.at(begin + k);
+      low[k] = block.sample[at] & 0xffffffff;
+      high[k] = (block.sample[at] >> 32 & 0xffff) | attempt << 16;
+      element[k] = block.element[at] & 0xffffffff;
+    }
+    Counters<1> counters;
+    std::memcpy(&counters.c[0][0], low, sizeof low);
+    std::memcpy(&counters.c[1][0], high, sizeof high);
+    counters.c[2][0] = Words{} + (block.time & 0xffffffff);
+    std::memcpy(&counters.c[3][0], element, sizeof element);
+    philox_rounds_of(counters, block.key);
+    elementary::Words<DoubleBuilder> words;
+    for (int k = 0; k < 4; ++k) words.word[k] = {&builder, (typename DoubleBuilder::Whole)(counters.c[k][0] & 0xffffffff)};
+    return words;
+  }
+
+  template <class Law>
+  [[gnu::flatten]] static void search(Block& block, const Waiting& waiting) {
+    DoubleBuilder builder;
+    for (int begin = 0; begin < waiting.count; begin += word_lanes) {
+      const elementary::Real<DoubleBuilder> a{&builder, gather(block.first, waiting, begin)},
+          b{&builder, gather(block.second, waiting, begin)};
+      auto state = Law::begin(words_of(builder, block, waiting, begin, 0), a, b);
+      const auto any = [&] {
+        int64_t more = 0;
+        for (int k = 0; k < word_lanes; ++k) more |= state.more.value[k];
+        return more != 0;
+      };
+      while (any()) Law::advance(state, a, b);
+      const Doubles found = Law::found(state, a, b).value;
+      for (int k = 0; k < word_lanes; ++k) block.value[waiting.at(begin + k)] = found[k];
+    }
+  }
+
+  template <class Law>
+  [[gnu::flatten]] static void attempt(Block& block, const Waiting& waiting, uint64_t attempt, Waiting& refused) {
+    DoubleBuilder builder;
+    for (int begin = 0; begin < waiting.count; begin += word_lanes) {
+      const elementary::Real<DoubleBuilder> a{&builder, gather(block.first, waiting, begin)},
+          b{&builder, gather(block.second, waiting, begin)};
+      const auto proposal = Law::attempt(words_of(builder, block, waiting, begin, attempt), a, b);
+      for (int k = 0; k < word_lanes && begin + k < waiting.count; ++k) {
+        const int at = waiting.index[begin + k];
+        block.value[at] = proposal.value.value[k];
+        if (proposal.accepted.value[k] == 0) refused.add(at);
+      }
+    }
+  }
+
+  template <class Law>
+  [[gnu::flatten]] static void finish(Block& block, const Waiting& waiting) {
+    DoubleBuilder builder;
+    for (int begin = 0; begin < waiting.count; begin += word_lanes) {
+      const elementary::Real<DoubleBuilder> a{&builder, gather(block.first, waiting, begin)},
+          b{&builder, gather(block.second, waiting, begin)}, value{&builder, gather(block.value, waiting, begin)};
+      const Doubles finished = Law::finish(words_of(builder, block, waiting, begin, 0), value, a, b).value;
+      for (int k = 0; k < word_lanes && begin + k < waiting.count; ++k) block.value[waiting.index[begin + k]] = finished[k];
+    }
+  }
+
+  template <class T, class Law>
+  static void draw_law(uint64_t key, uint64_t first_sample, uint64_t time, int64_t element_count, int64_t lanes,
+                       const void* first, const void* second, void* out) {
+    Block block;
+    block.key = key;
+    block.time = time;
+    const int64_t total = element_count * lanes;
+    int64_t lane = 0;
+    uint64_t element = 0;
+    for (int64_t begin = 0; begin < total; begin += block_size) {
+      block.count = static_cast<int>(total - begin < block_size ? total - begin : block_size);
+      Waiting searched, attempted, refused, finished;
+      for (int k = 0; k < block.count; ++k) {
+        block.sample[k] = first_sample + static_cast<uint64_t>(lane);
+        block.element[k] = element;
+        if (++lane == lanes) lane = 0, ++element;
+        const double a = static_cast<double>(static_cast<const T*>(first)[begin + k]);
+        const double b = second == nullptr ? 0 : static_cast<double>(static_cast<const T*>(second)[begin + k]);
+        block.first[k] = a;
+        block.second[k] = b;
+        block.value[k] = elementary::Format<DoubleBuilder>::nan;
+        if (!Law::valid(a, b)) continue;
+        if constexpr (Law::searches)
+          if (Law::searched(a, b)) {
+            searched.add(k);
+            continue;
+          }
+        attempted.add(k);
+        if constexpr (Law::finishes)
+          if (Law::finished(a, b)) finished.add(k);
+      }
+      if constexpr (Law::searches) search<Law>(block, searched);
+      for (uint64_t number = 1; attempted.count > 0 && number <= elementary::last_attempt; ++number) {
+        refused.count = 0;
+        attempt<Law>(block, attempted, number, refused);
+        attempted = refused;
+      }
+      for (int k = 0; k < attempted.count; ++k) block.value[attempted.index[k]] = elementary::Format<DoubleBuilder>::nan;
+      if constexpr (Law::finishes) finish<Law>(block, finished);
+      for (int k = 0; k < block.count; ++k) static_cast<T*>(out)[begin + k] = Law::template rounded<T>(block.value[k]);
+    }
+  }
+
+  template <class T>
+  static constexpr NoiseFunctions functions() {
+    return {fill<T, false>,
+            fill<T, true>,
+            draw_law<T, elementary::GammaLaw>,
+            draw_law<T, elementary::PoissonLaw>,
+            draw_law<T, elementary::BinomialLaw>,
+            draw_law<T, elementary::VonMisesLaw>};
+  }
+  static constexpr NoiseKernel kernel(std::string_view name) { return {name, functions<double>(), functions<float>()}; }
 };
 
 }  // namespace

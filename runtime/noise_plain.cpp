@@ -4,7 +4,6 @@
 
 namespace alea {
 
-const NoiseKernel noise_plain = {"plain", NoiseBlocks<16>::fill<double, false>, NoiseBlocks<16>::fill<double, true>,
-                                 NoiseBlocks<16>::fill<float, false>, NoiseBlocks<16>::fill<float, true>};
+const NoiseKernel noise_plain = NoiseBlocks<16>::kernel("plain");
 
 }  // namespace alea

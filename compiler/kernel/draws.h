@@ -1,7 +1,7 @@
 // Draws from laws that need rejection. In: the noise's key, the draw's sample, time (0 without time) and element,
 // and the law's arguments. Out: a draw, a pure function of these: attempt k of a draw uses counter attempt k alone,
 // so that no draw depends on another lane's luck. In single precision the draw is rounded, and stays in the open
-// support. Arguments outside the law's domain give NaN.
+// support. Arguments outside the law's domain give NaN. How each is drawn: draws_laws.h.
 #pragma once
 #include <cstdint>
 
@@ -11,10 +11,10 @@ struct DrawAddress {
   uint64_t key, sample, time, element;
 };
 
-double draw_gamma(const DrawAddress&, double shape);              // gamma(shape, 1): Marsaglia and Tsang
-double draw_poisson(const DrawAddress&, double rate);             // by inversion below 10, else Hörmann's PTRS
-double draw_binomial(const DrawAddress&, double n, double p);     // by inversion where n min(p, 1-p) < 10, else BTRS
-double draw_von_mises(const DrawAddress&, double concentration);  // centred, in [-pi, pi): Best and Fisher
+double draw_gamma(const DrawAddress&, double shape);  // gamma(shape, 1)
+double draw_poisson(const DrawAddress&, double rate);
+double draw_binomial(const DrawAddress&, double n, double p);
+double draw_von_mises(const DrawAddress&, double concentration);  // centred, in [-pi, pi)
 
 // Rounded to single precision where T is float, within the open support.
 template <class T>

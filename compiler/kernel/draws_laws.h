@@ -2,17 +2,23 @@
 // draw (compiler/kernel/draws.cpp) and for vectors of draws (runtime/noise_kernel.h). In: the law's arguments and the
 // words of one attempt. Out: a proposal and whether it is accepted, or one step of a search.
 //
-// Each law has, over plain numbers, `valid(a, b)` and `searched(a, b)`: arguments outside its domain give NaN; searched
-// draws come from the words of attempt 0 alone, others from the first accepted attempt 1, 2, …; `finished(a, b)`: the
-// accepted value goes through `finish`, with the words of attempt 0.
+// Each law has, over plain numbers, `valid(a, b)`: arguments outside its domain give NaN; `searched(a, b)`, where it
+// searches: then the words of attempt 0 alone decide, else the first accepted attempt 1, 2, …; `finished(a, b)`, where it
+// finishes: the accepted value goes through `finish`, with the words of attempt 0; and `rounded`: the draw in T.
 #pragma once
 #include <cmath>
+#include <limits>
 
 #include "compiler/kernel/elementary_gamma.h"
 #include "compiler/kernel/elementary_normal.h"
 #include "compiler/kernel/philox.h"
 
 namespace alea::elementary {
+
+// Plain functions of a file that is compiled for several processors: never shared by the linker.
+#define ALEA_PLAIN [[gnu::always_inline]] static inline
+
+inline constexpr uint64_t last_attempt = 0xffff;
 
 template <class B>
 struct Words {
@@ -50,21 +56,27 @@ struct Search {
 // accepted when log u < z²/2 + d (1 - v + log v). For shape < 1: gamma(shape + 1) u^(1/shape), in logarithms; what
 // underflows is the smallest normal number.
 struct GammaLaw {
-  static bool valid(double shape, double) { return shape > 0 && !std::isinf(shape); }
-  static bool searched(double, double) { return false; }
-  static bool finished(double shape, double) { return shape < 1; }
+  static constexpr bool searches = false, finishes = true;
+  ALEA_PLAIN bool valid(double shape, double) { return shape > 0 && shape <= std::numeric_limits<double>::max(); }
+  ALEA_PLAIN bool finished(double shape, double) { return shape < 1; }
+  template <class T>
+  ALEA_PLAIN T rounded(double x) {
+    const T value = static_cast<T>(x);
+    return value < std::numeric_limits<T>::min() ? std::numeric_limits<T>::min() : value;
+  }
   template <class B>
   static Proposal<B> attempt(const Words<B>& words, Real<B> shape, Real<B>) {
     const Real<B> d = select(shape < 1.0, shape + 1.0, shape) - 1.0 / 3, c = 1.0 / sqrt(9.0 * d);
-    const Real<B> z = sqrt(-2.0 * log_normal_range(words.first())) * sincos_of_turns(words.third()).cos;
+    const Real<B> z = sqrt(-2.0 * log_by_table(words.first())) * sincos_of_turns(words.third()).cos;
     const Real<B> root = fma(c, z, 1.0);
     const Real<B> v = root * root * root;
-    const Mask<B> below = log_normal_range(words.fourth()) < fma(0.5 * z, z, d * (1.0 - v + log(v)));
+    const Mask<B> below =
+        log_by_table(words.fourth()) < fma(0.5 * z, z, d * (1.0 - v + log_by_table(select(v < 1e-300, 1e-300, v))));
     return {smallest_normal_or(d * v), (0.0 < root) & below};
   }
   template <class B>
   static Real<B> finish(const Words<B>& words, Real<B> value, Real<B> shape, Real<B>) {
-    return smallest_normal_or(exp(log(value) + log_normal_range(words.first()) / shape));
+    return smallest_normal_or(exp(log(value) + log_by_table(words.first()) / shape));
   }
 
  private:
@@ -76,9 +88,13 @@ struct GammaLaw {
 
 // By search below a rate of 10, else Hörmann 1993, PTRS.
 struct PoissonLaw {
-  static bool valid(double rate, double) { return rate >= 0 && !std::isinf(rate); }
-  static bool searched(double rate, double) { return rate < 10; }
-  static bool finished(double, double) { return false; }
+  static constexpr bool searches = true, finishes = false;
+  ALEA_PLAIN bool valid(double rate, double) { return rate >= 0 && rate <= std::numeric_limits<double>::max(); }
+  ALEA_PLAIN bool searched(double rate, double) { return rate < 10; }
+  template <class T>
+  ALEA_PLAIN T rounded(double x) {
+    return static_cast<T>(x);
+  }
   template <class B>
   static Search<B> begin(const Words<B>& words, Real<B> rate, Real<B>) {
     const Real<B> none = exp(-rate), u = words.first();
@@ -102,21 +118,22 @@ struct PoissonLaw {
     const Mask<B> at_once = (0.07 <= us) & (v <= v_r);
     const Mask<B> refused = (k < 0.0) | ((us < 0.013) & (us < v));
     const Real<B> whole = select(k < 0.0, 0.0, k);
-    const Mask<B> below =
-        log(v * inverse_alpha / (a / (us * us) + b)) <= whole * log(rate) - rate - lgamma_positive(whole + 1.0);
-    return {k, at_once | (!refused & below)};
-  }
-  template <class B>
-  static Real<B> finish(const Words<B>&, Real<B> value, Real<B>, Real<B>) {
-    return value;
+    const Mask<B> below = log(v * inverse_alpha / (a / (us * us) + b)) <= whole * log(rate) - rate - lgamma_positive(whole + 1.0);
+    return {k, at_once | ((!refused) & below)};
   }
 };
 
 // For p ≤ ½, else mirrored: by search where n p < 10, P_k = P_{k-1} (n - k + 1) p / (k (1 - p)), else Hörmann 1993, BTRS.
 struct BinomialLaw {
-  static bool valid(double n, double p) { return n >= 0 && !std::isinf(n) && n == std::floor(n) && p >= 0 && p <= 1; }
-  static bool searched(double n, double p) { return n * (p <= 0.5 ? p : 1 - p) < 10; }
-  static bool finished(double, double) { return false; }
+  static constexpr bool searches = true, finishes = false;
+  ALEA_PLAIN bool valid(double n, double p) {
+    return n >= 0 && n <= std::numeric_limits<double>::max() && n == std::floor(n) && p >= 0 && p <= 1;
+  }
+  ALEA_PLAIN bool searched(double n, double p) { return n * (p <= 0.5 ? p : 1 - p) < 10; }
+  template <class T>
+  ALEA_PLAIN T rounded(double x) {
+    return static_cast<T>(x);
+  }
   template <class B>
   static Search<B> begin(const Words<B>& words, Real<B> n, Real<B> p) {
     const Real<B> none = exp(n * log1p(-smaller(p))), u = words.first();
@@ -147,10 +164,6 @@ struct BinomialLaw {
                           h - lgamma_positive(whole + 1.0) - lgamma_positive(n - whole + 1.0) + (whole - mode) * log_odds;
     return {mirrored(k, n, p), inside & (((0.07 <= us) & (v <= v_r)) | below)};
   }
-  template <class B>
-  static Real<B> finish(const Words<B>&, Real<B> value, Real<B>, Real<B>) {
-    return value;
-  }
 
  private:
   template <class B>
@@ -167,9 +180,17 @@ struct BinomialLaw {
 // concentrations, where a uniform envelope does as well, and at large ones, where the draw is taken as normal: the laws
 // differ by less than 1/(8 κ).
 struct VonMisesLaw {
-  static bool valid(double concentration, double) { return concentration >= 0 && !std::isinf(concentration); }
-  static bool searched(double, double) { return false; }
-  static bool finished(double, double) { return false; }
+  static constexpr bool searches = false, finishes = false;
+  ALEA_PLAIN bool valid(double concentration, double) {
+    return concentration >= 0 && concentration <= std::numeric_limits<double>::max();
+  }
+  // The single-precision pi is beyond pi: it counts as -pi.
+  template <class T>
+  ALEA_PLAIN T rounded(double x) {
+    constexpr T pi = static_cast<T>(2 * half_pi_high<ScalarBuilder<double>>);
+    const T value = static_cast<T>(x);
+    return value >= pi ? -pi : value;
+  }
   template <class B>
   static Proposal<B> attempt(const Words<B>& words, Real<B> concentration, Real<B>) {
     constexpr double half_pi = half_pi_high<B>;
@@ -189,12 +210,10 @@ struct VonMisesLaw {
     const Real<B> x = acos(within);
     const Real<B> peaked = select(words.coin() | (2.0 * half_pi <= x), -x, x);
     return {select(flat, even, select(sharp, nearly_normal, peaked)),
-            sharp | (flat & even_accepted) | (!flat & peaked_accepted)};
-  }
-  template <class B>
-  static Real<B> finish(const Words<B>&, Real<B> value, Real<B>, Real<B>) {
-    return value;
+            sharp | (flat & even_accepted) | ((!flat) & peaked_accepted)};
   }
 };
+
+#undef ALEA_PLAIN
 
 }  // namespace alea::elementary

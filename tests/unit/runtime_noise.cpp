@@ -114,10 +114,10 @@ double gamma_cdf(double a, double x) {
 TEST_CASE("every compilation of the noise gives the reference's bits") {
   for (const NoiseKernel& kernel : noise_kernels()) {
     INFO(kernel.name);
-    compare_blocks<double>(kernel.uniform_double, uniform_draw<double>);
-    compare_blocks<double>(kernel.normal_double, normal_draw<double>);
-    compare_blocks<float>(kernel.uniform_single, uniform_draw<float>);
-    compare_blocks<float>(kernel.normal_single, normal_draw<float>);
+    compare_blocks<double>(kernel.in_double.uniform, uniform_draw<double>);
+    compare_blocks<double>(kernel.in_double.normal, normal_draw<double>);
+    compare_blocks<float>(kernel.in_single.uniform, uniform_draw<float>);
+    compare_blocks<float>(kernel.in_single.normal, normal_draw<float>);
   }
 }
 
@@ -217,12 +217,53 @@ TEST_CASE("von Mises draws have their law") {
   }
 }
 
+namespace {
+
+// Arguments through all of a law's cases, 300 draws over lanes and elements in one call.
+template <class T>
+void compare_draws(NoiseDraw fill, const std::function<T(const DrawAddress&, T, T)>& reference, const std::vector<double>& firsts,
+                   const std::vector<double>& seconds, int64_t lanes) {
+  constexpr int64_t elements = 5;
+  std::vector<T> first, second, out(static_cast<size_t>(elements * lanes));
+  for (size_t i = 0; i < out.size(); ++i) {
+    first.push_back(static_cast<T>(firsts[i % firsts.size()]));
+    second.push_back(static_cast<T>(seconds[i / 3 % seconds.size()]));
+  }
+  int64_t wrong = 0;
+  for (const uint64_t first_sample : {uint64_t{128}, (uint64_t{1} << 32) - 32}) {
+    fill(9, first_sample, 5, elements, lanes, first.data(), second.data(), out.data());
+    for (int64_t e = 0; e < elements; ++e)
+      for (int64_t lane = 0; lane < lanes; ++lane) {
+        const auto i = static_cast<size_t>(e * lanes + lane);
+        const T one =
+            reference({9, first_sample + static_cast<uint64_t>(lane), 5, static_cast<uint64_t>(e)}, first[i], second[i]);
+        wrong += !((one != one && out[i] != out[i]) || std::memcmp(&one, &out[i], sizeof one) == 0);
+      }
+  }
+  CHECK(wrong == 0);
+}
+
+}  // namespace
+
 TEST_CASE("blocks of draws with arguments are the draws one by one, whatever the lanes") {
-  const NoiseFunctions& noise = noise_functions_double();
-  std::vector<double> shape(2 * 64), out(2 * 64);
-  for (size_t i = 0; i < shape.size(); ++i) shape[i] = 0.1 + 0.2 * static_cast<double>(i);
-  noise.gamma(9, 128, 5, 2, 64, shape.data(), nullptr, out.data());
-  for (uint64_t e = 0; e < 2; ++e)
-    for (uint64_t lane = 0; lane < 64; ++lane)
-      CHECK(out[e * 64 + lane] == draw_gamma({9, 128 + lane, 5, e}, shape[e * 64 + lane]));
+  const std::vector<double> shapes = {0.1, 1e-3, 0.99, 1, 3, 50, 1e4, -1, 0.5, 2, 7};
+  const std::vector<double> rates = {0, 1e-3, 0.5, 9.9, 10, 60, 1e6, -1, 4, 4, 300};
+  const std::vector<double> counts = {0, 1, 20, 100, 1000, 3.5, 1e6}, chances = {0.3, 0, 1, 0.5, 0.9, 1e-5, 1.5};
+  const std::vector<double> concentrations = {0, 0.05, 0.5, 4, 300, 1e6, 1e9, -1};
+  for (const NoiseKernel& kernel : noise_kernels())
+    for (const int64_t lanes : {1, 8, 60, 64}) {
+      INFO(kernel.name << " " << lanes);
+      using D = double;
+      using F = float;
+      const NoiseFunctions &d = kernel.in_double, &f = kernel.in_single;
+      compare_draws<D>(d.gamma, [](auto& at, D a, D) { return gamma_as<D>(at, a); }, shapes, {0}, lanes);
+      compare_draws<F>(f.gamma, [](auto& at, F a, F) { return gamma_as<F>(at, a); }, shapes, {0}, lanes);
+      compare_draws<D>(d.poisson, [](auto& at, D a, D) { return draw_poisson(at, a); }, rates, {0}, lanes);
+      compare_draws<F>(f.poisson, [](auto& at, F a, F) { return static_cast<F>(draw_poisson(at, a)); }, rates, {0}, lanes);
+      compare_draws<D>(d.binomial, [](auto& at, D n, D p) { return draw_binomial(at, n, p); }, counts, chances, lanes);
+      compare_draws<F>(
+          f.binomial, [](auto& at, F n, F p) { return static_cast<F>(draw_binomial(at, n, p)); }, counts, chances, lanes);
+      compare_draws<D>(d.von_mises, [](auto& at, D a, D) { return von_mises_as<D>(at, a); }, concentrations, {0}, lanes);
+      compare_draws<F>(f.von_mises, [](auto& at, F a, F) { return von_mises_as<F>(at, a); }, concentrations, {0}, lanes);
+    }
 }
