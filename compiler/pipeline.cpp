@@ -3,6 +3,8 @@
 #include "compiler/pipeline.h"
 
 #include "compiler/estimator/expand_enumeration.h"
+#include "compiler/estimator/relax.h"
+#include "compiler/estimator/requests.h"
 #include "compiler/graph/elaborate.h"
 #include "compiler/stage.h"
 
@@ -27,6 +29,13 @@ std::optional<Compiled> compile(const SourceMap& sources, const ParsedFiles& fil
   stages.dump("graph", [&] { return print(compiled.graph, &sources); });
   // From here on time is regions and carried states; nothing is unrolled, comprehensions are arrays.
 
+  apply_requests(compiled.graph, options.choose.estimators, diagnostics);
+  if (diagnostics.has_errors()) return std::nullopt;
+  const StochasticGraph plain = compiled.graph;
+  const bool relaxed = stages.run("relax", [&] { return relax_draws(compiled.graph, diagnostics); });
+  if (diagnostics.has_errors()) return std::nullopt;
+  // From here on a draw that asks for a relaxation is continuous.
+
   auto chosen = stages.run("choose", [&] { return choose_estimators(compiled.graph, options.choose, sources, diagnostics); });
   if (!chosen) return std::nullopt;
   compiled.chosen = std::move(*chosen);
@@ -36,11 +45,15 @@ std::optional<Compiled> compile(const SourceMap& sources, const ParsedFiles& fil
   Expanded expanded = stages.run("expand", [&] { return expand_enumeration(compiled.graph, compiled.chosen.plan); });
   // From here on no draw is enumerated: its outcomes are an array axis, weighted by their probabilities.
 
+  stages.run("fork", [&] { return expand_forks(expanded), 0; });
+  // From here on what forks has its rows beside it: what is downstream, evaluated again for other values.
+
   GradientOptions gradient_options{true, options.drop_score_paths};
-  compiled.program =
-      stages.run("adjoint", [&] { return build_gradient_program(expanded.graph, expanded.plan, gradient_options); });
+  compiled.program = stages.run(
+      "adjoint", [&] { return build_gradient_program(expanded.graph, expanded.plan, expanded.forks, gradient_options); });
   gradient_options.gradient = false;
-  compiled.forward = build_gradient_program(compiled.graph, compiled.chosen.plan, gradient_options);
+  // Forward alone, a relaxed draw is its hard self again: the objective is the model's.
+  compiled.forward = build_gradient_program(relaxed ? plain : compiled.graph, compiled.chosen.plan, {}, gradient_options);
   stages.dump("estimator", [&] { return print(compiled.program, &sources); });
   // From here on nothing is random: noise is an input with a key.
   return compiled;

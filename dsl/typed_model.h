@@ -95,6 +95,7 @@ struct Draw {
   Type type;  // batch followed by the event's shape
   Shape batch;
   bool discrete = false;  // bool, int or cat
+  bool standard = false;  // its distribution is the standard library's: estimators know it by name
   Primitive primitive = Primitive::none;
   std::vector<ExprId> arguments;  // of a primitive: inside the owner's batch
   std::vector<Binding> formals;   // of a dist: element bindings

@@ -70,10 +70,15 @@ struct Driver::Parts {
   std::vector<Memory> arenas;  // by worker
   Memory uniform;
   size_t gradient_size = 0;
+  ParamArrays adapted;
 
   Parts(const Program& the_program, const CompiledKernel* the_kernel, const DriverOptions& options)
       : program(the_program), kernel(the_kernel), single_precision(options.single_precision), pool(options.threads) {
-    for (const ProgramParam& param : program.params) gradient_size += static_cast<size_t>(element_count(param.type.shape));
+    for (const ProgramParam& param : program.params) {
+      const auto size = static_cast<size_t>(element_count(param.type.shape));
+      gradient_size += size;
+      if (param.role != AdaptedRole::none) adapted.emplace_back(size, param.initial);
+    }
     if (kernel == nullptr) return;
     const int64_t limit = options.memory_limit > 0 ? options.memory_limit : default_memory_limit();
     const int64_t each = kernel->workspace_bytes(), shared = kernel->uniform_bytes();
@@ -165,6 +170,8 @@ Driver::Driver(const Program& program, const CompiledKernel* kernel, const Drive
     : parts_(std::make_unique<Parts>(program, kernel, options)) {}
 Driver::~Driver() = default;
 
+ParamArrays& Driver::adapted() { return parts_->adapted; }
+
 int Driver::threads() const { return parts_->pool.size(); }
 
 void Driver::set_inputs(std::vector<InputRows> inputs) {
@@ -178,10 +185,12 @@ void Driver::set_inputs(std::vector<InputRows> inputs) {
   }
 }
 
-Estimate Driver::run(const ParamArrays& params, const RunOptions& options) {
+Estimate Driver::run(const ParamArrays& own_params, const RunOptions& options) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   Parts& parts = *parts_;
+  ParamArrays params = own_params;
+  params.insert(params.end(), parts.adapted.begin(), parts.adapted.end());
   if (parts.inputs.size() != parts.program.inputs.size() || params.size() != parts.program.params.size())
     internal_error("a run has not as many inputs or params as its program");
   const bool gradient = options.gradient && parts.program.has_gradient;
@@ -241,7 +250,8 @@ Estimate Driver::run(const ParamArrays& params, const RunOptions& options) {
           return std::vector<double>(of.begin() + static_cast<std::ptrdiff_t>(first),
                                      of.begin() + static_cast<std::ptrdiff_t>(end));
         };
-        estimate.gradient.push_back({part(total.gradient.mean), part(errors)});
+        (param.role == AdaptedRole::none ? estimate.gradient : estimate.adapted)
+            .push_back({part(total.gradient.mean), part(errors)});
         first = end;
       }
   }

@@ -46,6 +46,7 @@ struct Estimate {
   bool interrupted = false;
   double mean = std::numeric_limits<double>::quiet_NaN(), standard_error = mean;  // NaN where there are too few samples
   std::vector<ParamEstimate> gradient;                                            // by ParamId; empty without gradient
+  std::vector<ParamEstimate> adapted;  // of the program's adapted values, which follow its params
   double seconds = 0;
   std::optional<NonFiniteReport> non_finite;
 };
@@ -57,7 +58,10 @@ class Driver {
   ~Driver();
 
   void set_inputs(std::vector<InputRows>);  // by InputId; needed once before a run where the program has inputs
+  // The values of the model's own params; adapted ones (kernel/program.h) are the driver's.
   Estimate run(const ParamArrays&, const RunOptions&);
+  // The values that a pilot adapts, by their order in the program: initial ones until they are set.
+  ParamArrays& adapted();
   int threads() const;
 
  private:

@@ -6,6 +6,7 @@
 
 #include "alea/alea.hpp"
 #include "compiler/pipeline.h"
+#include "runtime/adapt.h"
 #include "runtime/data.h"
 #include "runtime/driver.h"
 #include "runtime/errors.h"
@@ -77,6 +78,7 @@ ModelEstimate estimate(const Model::Parts& parts, const Params& params, const Ru
   options.seed = settings.seed;
   options.gradient = gradient;
   const std::lock_guard lock(parts.running);
+  if (gradient) adapt(*parts.driver, parts.compiled->program, values, options.seed);
   const Estimate result = parts.driver->run(values, options);
   ModelEstimate out;
   out.objective = {result.mean, result.standard_error};

@@ -1,7 +1,7 @@
 // The surrogate and its adjoint: a stochastic graph and its plan become a gradient program. From here on
 // nothing is random: noise is an input with a key.
 #pragma once
-#include "compiler/estimator/plan.h"
+#include "compiler/estimator/forks.h"
 
 namespace alea {
 
@@ -12,6 +12,6 @@ struct GradientOptions {
   bool drop_score_paths = false;
 };
 
-Program build_gradient_program(StochasticGraph, const Plan&, const GradientOptions&);
+Program build_gradient_program(StochasticGraph, const Plan&, const std::vector<Fork>&, const GradientOptions&);
 
 }  // namespace alea

@@ -2,10 +2,14 @@
 // score, enumerate; targets of one class never disagree at a draw that both are active at.
 #include "compiler/estimator/choose.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "compiler/estimator/explain.h"
 #include "compiler/estimator/push.h"
+#include "compiler/estimator/relax.h"
+#include "compiler/estimator/requests.h"
 
 namespace alea {
 
@@ -15,6 +19,22 @@ std::string_view name(Estimator estimator) {
     case Estimator::reparam: return "reparam";
     case Estimator::score: return "score";
     case Estimator::enumerate: return "enumerate";
+    case Estimator::measure_valued: return "measure_valued";
+    case Estimator::disarm: return "disarm";
+    case Estimator::rebar: return "rebar";
+  }
+  internal_error("no such estimator");
+}
+
+bool is_held(Estimator estimator) {
+  switch (estimator) {
+    case Estimator::none:
+    case Estimator::reparam: return false;
+    case Estimator::score:
+    case Estimator::enumerate:
+    case Estimator::measure_valued:
+    case Estimator::disarm:
+    case Estimator::rebar: return true;
   }
   internal_error("no such estimator");
 }
@@ -23,7 +43,7 @@ Estimator Plan::in_class(DrawId id, const CostClass& cost_class) const {
   const Choice& choice = choices[id];
   Targets here = cost_class.targets & choice.active;
   if (here & choice.enumerate) return Estimator::enumerate;
-  if (here & choice.score) return Estimator::score;
+  if (here & choice.score) return choice.credit;
   if (here & choice.reparam) return Estimator::reparam;
   return Estimator::none;
 }
@@ -169,7 +189,10 @@ void mark_bias(const StochasticGraph& model, const SourceMap& sources, const Pat
     Choice& choice = plan.choices[id];
     if (draw.estimator.empty()) continue;
     Targets active = choice.active;
-    if (active & choice.reparam & facts.jump[draw.node]) choice.bias = "pathwise across a jump";
+    if (draw.estimator == "gumbel")
+      choice.bias = fmt::format("relaxed at tau = {}", estimator_argument(draw, "tau", default_temperature));
+    else if (draw.estimator == "straight_through") choice.bias = "straight-through";
+    else if (active & choice.reparam & facts.jump[draw.node]) choice.bias = "pathwise across a jump";
     else if ((active & choice.reparam) && !facts.reparam_allowed[id]) choice.bias = "pathwise, but " + facts.reparam_refused[id];
     if (active & choice.score & facts.stopped[draw.node]) choice.bias = "stop";
     if ((active & choice.score) && !facts.score_allowed[id]) choice.bias = "score, but " + facts.score_refused[id];
@@ -179,49 +202,40 @@ void mark_bias(const StochasticGraph& model, const SourceMap& sources, const Pat
   }
 }
 
-// Requests that have no meaning are errors; the name itself is checked here too.
-void check_requests(StochasticGraph& model, const ChooseOptions& options, Diagnostics& diagnostics) {
-  for (const auto& [node, estimator] : options.estimators) {
-    bool found = false;
-    std::vector<std::string> names;
-    for (GraphDraw& draw : model.draws) {
-      if (draw.name == node) draw.estimator = estimator == "auto" ? "" : estimator, draw.estimator_span = draw.span, found = true;
-      names.push_back(draw.name);
+// REBAR's control variate is a smooth function of the relaxed sample: nothing between the draw and the costs that it
+// reaches may jump, or be held.
+void check_rebar(const StochasticGraph& model, const PathOptions& options, const Plan& plan, Diagnostics& diagnostics) {
+  for (uint32_t k = 0; k < model.draws.size(); ++k) {
+    const DrawId id{k};
+    const GraphDraw& draw = model.draws[id];
+    if (draw.estimator != "rebar" || !plan.choices[id].active) continue;
+    const auto refuse = [&](const std::string& why) {
+      diagnostics.report(DiagnosticKind::estimator_without_meaning, draw.estimator_span, {"rebar", draw.name, why},
+                         "use `score` or `disarm`");
+    };
+    std::string why;
+    std::optional<StochasticGraph> relaxed = relax_one(model, id, why);
+    if (!relaxed) {
+      refuse(why + " has no relaxed meaning");
+      continue;
     }
-    if (!found) {
-      std::string near = nearest(node, names);
-      diagnostics.report(DiagnosticKind::unknown_draw, {}, {node}, near.empty() ? "" : "did you mean `" + near + "`?");
+    const PathFacts facts = find_paths(*relaxed, options);
+    const NodeId node = relaxed->draws[id].node;
+    if (facts.jump[node] & facts.reach[node]) {
+      refuse("its relaxed sample reaches a cost across a jump");
+      continue;
     }
-  }
-  static const std::vector<std::string> known = {"reparam", "implicit", "score", "enumerate"};
-  for (const GraphDraw& draw : model.draws) {
-    if (draw.baseline == "running") {
-      diagnostics.report(DiagnosticKind::estimator_without_meaning, draw.estimator_span,
-                         {"baseline = running", draw.name, "one call keeps nothing for the next"},
-                         "one of `none`, `loo`, `value(e)`");
-    }
-  }
-  for (const GraphDraw& draw : model.draws) {
-    const std::string& asked = draw.estimator;
-    if (asked.empty()) continue;
-    Span span = draw.estimator_span;
-    if (std::find(known.begin(), known.end(), asked) == known.end()) {
-      std::string near = nearest(asked, known);
-      diagnostics.report(DiagnosticKind::unknown_estimator, span, {asked},
-                         near.empty() ? "one of `reparam`, `implicit`, `score`, `enumerate`" : "did you mean `" + near + "`?");
-    } else if ((asked == "reparam" || asked == "implicit") && draw.discrete) {
-      diagnostics.report(DiagnosticKind::estimator_without_meaning, span, {asked, draw.name, "its values are discrete"},
-                         "use `score` or `enumerate`");
-    } else if (asked == "score" && !draw.log_density) {
-      diagnostics.report(DiagnosticKind::estimator_without_meaning, span,
-                         {asked, draw.name, "`" + draw.distribution + "` has no log density"},
-                         "give the distribution a `logpdf`");
-    } else if (asked == "enumerate" && (!draw.categories || !draw.log_density)) {
-      diagnostics.report(DiagnosticKind::estimator_without_meaning, span,
-                         {asked, draw.name, "its support is not finite and known"});
-    } else if (asked == "enumerate" && model.is_mdp) {
-      diagnostics.report(DiagnosticKind::estimator_without_meaning, span, {asked, draw.name, "it is drawn inside a time loop"},
-                         "use `score`");
+    std::vector<uint8_t> below(relaxed->graph.size(), 0);
+    below[node.index] = 1;
+    for (uint32_t n = node.index + 1; n < below.size(); ++n)
+      for (const NodeId input : relaxed->graph.inputs(NodeId{n})) below[n] |= below[input.index];
+    for (uint32_t d = 0; d < relaxed->draws.size(); ++d) {
+      const GraphDraw& other = relaxed->draws[DrawId{d}];
+      const Choice& choice = facts.choices[DrawId{d}];
+      const NodeId law = relaxed->graph.input(other.node, 0);
+      if (DrawId{d} == id || !below[law.index] || !(choice.score | choice.enumerate | choice.nothing)) continue;
+      refuse("`" + other.name + "` reads it, and is not pathwise");
+      break;
     }
   }
 }
@@ -248,8 +262,6 @@ bool jumps_directly(const StochasticGraph& model, const SourceMap& sources, cons
 
 std::optional<Chosen> choose_estimators(StochasticGraph& model, const ChooseOptions& options, const SourceMap& sources,
                                         Diagnostics& diagnostics) {
-  check_requests(model, options, diagnostics);
-  if (diagnostics.has_errors()) return std::nullopt;
   PathOptions path_options;
   path_options.enumeration_budget = options.enumeration_budget;
   Chosen chosen;
@@ -267,6 +279,8 @@ std::optional<Chosen> choose_estimators(StochasticGraph& model, const ChooseOpti
   }
   make_classes(model, sources, chosen.plan, chosen.facts);
   mark_bias(model, sources, chosen.facts, chosen.plan, diagnostics);
+  check_rebar(model, path_options, chosen.plan, diagnostics);
+  if (diagnostics.has_errors()) return std::nullopt;
   return chosen;
 }
 

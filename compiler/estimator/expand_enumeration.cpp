@@ -3,7 +3,8 @@
 #include "compiler/estimator/expand_enumeration.h"
 
 #include "compiler/estimator/choose.h"
-#include "compiler/graph/batch.h"
+#include "compiler/estimator/lift.h"
+#include "compiler/graph/build.h"
 
 namespace alea {
 namespace {
@@ -14,16 +15,10 @@ int64_t outcome_count(const GraphDraw& draw) {
   return count;
 }
 
-Shape lifted_shape(int64_t outcomes, const Shape& shape) {
-  Shape result{outcomes};
-  result.insert(result.end(), shape.begin(), shape.end());
-  return result;
-}
-
 }  // namespace
 
 Expanded expand_enumeration(const StochasticGraph& model, const Plan& plan) {
-  Expanded result{model, plan};
+  Expanded result{model, plan, {}};
   std::vector<DrawId> enumerated;
   int64_t outcomes = 1;
   for (uint32_t k = 0; k < model.draws.size(); ++k) {
@@ -58,7 +53,7 @@ Expanded expand_enumeration(const StochasticGraph& model, const Plan& plan) {
       values.insert(values.end(), row.begin(), row.end());
     }
     Type type = graph.type(draw.node);
-    type.shape = lifted_shape(outcomes, type.shape);
+    type.shape = with_axes({outcomes}, type.shape);
     lifted[draw.node.index] = graph.constant(type, values);
   }
 
@@ -75,22 +70,7 @@ Expanded expand_enumeration(const StochasticGraph& model, const Plan& plan) {
       carries.push_back(carried);
       any |= carried;
     }
-    if (!any) continue;
-    const Node node = graph[id];
-    Type type = graph.type(id);
-    std::vector<int64_t> attributes(graph.attributes(id).begin(), graph.attributes(id).end());
-    if (node.op == Op::draw) {
-      type.shape = lifted_shape(outcomes, type.shape);
-      lifted[k] = graph.add(Op::draw, type, inputs, node.payload, node.span);
-    } else if (kind(node.op) == OpKind::random) {
-      type.shape = lifted_shape(outcomes, type.shape);
-      for (size_t j = 0; j < inputs.size(); ++j) {
-        if (!carries[j]) inputs[j] = make_broadcast_leading(graph, inputs[j], type.shape, node.span);
-      }
-      lifted[k] = graph.add(node.op, type, inputs, node.payload, node.span);
-    } else {
-      lifted[k] = make_batched(graph, node.op, inputs, carries, axis, attributes, type, node.span);
-    }
+    if (any) lifted[k] = lift_node(graph, id, std::move(inputs), carries, axis);
   }
   auto now = [&](NodeId id) { return id && lifted[id.index] ? lifted[id.index] : id; };
 
@@ -118,7 +98,13 @@ Expanded expand_enumeration(const StochasticGraph& model, const Plan& plan) {
     draw.log_density = now(draw.log_density);
     draw.baseline_value = now(draw.baseline_value);
     for (NodeId& argument : draw.arguments) argument = now(argument);
-    if (is_lifted) draw.batch = lifted_shape(outcomes, draw.batch), draw.forked = true;
+    // A formal has the draw's whole batch, so every formal of a lifted draw gets its rows.
+    for (GraphFormal& formal : draw.formals) {
+      const NodeId node = now(formal.node);
+      const bool shared = is_lifted && node == formal.node;
+      formal.node = shared ? make_broadcast_leading(graph, node, with_axes(axis, graph.shape(node)), graph[node].span) : node;
+    }
+    if (is_lifted) draw.batch = with_axes({outcomes}, draw.batch), draw.forked = true;
   }
   for (DrawId id : enumerated) {
     draws[id].log_density = {};

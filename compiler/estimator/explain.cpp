@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 
+#include "compiler/estimator/requests.h"
 #include "compiler/graph/build.h"
 
 namespace alea {
@@ -40,10 +41,12 @@ std::string objective_text(const StochasticGraph& model) {
 }
 
 std::string estimator_word(const GraphDraw& draw, Estimator estimator) {
-  if (estimator != Estimator::score) {
-    bool implicit = estimator == Estimator::reparam && draw.estimator == "implicit";
-    return implicit ? "implicit" : std::string(name(estimator));
+  const bool named = draw.estimator == "implicit" || draw.estimator == "gumbel" || draw.estimator == "straight_through";
+  if (estimator == Estimator::reparam && named) {
+    const double tau = estimator_argument(draw, "tau", draw.estimator == "gumbel" ? default_temperature : 0);
+    return tau > 0 ? fmt::format("{} (tau = {})", draw.estimator, tau) : draw.estimator;
   }
+  if (estimator != Estimator::score) return std::string(name(estimator));
   std::string baseline = draw.baseline.empty() ? "loo" : draw.baseline;
   return "score (" + baseline + ")";
 }
@@ -232,8 +235,11 @@ Explanation explain(const StochasticGraph& model, const Chosen& chosen, const So
       Targets targets = cost_class.targets & choice.active;
       bool jumps = chosen.facts.jump[draw.node] & targets;
       if (estimator == Estimator::reparam) {
-        row.because = jumps ? "asked for by name; biased: " + choice.bias
-                            : describe(model, sources, explain_path(model, chosen.facts, draw.node, targets, false));
+        row.because = jumps || !choice.bias.empty()
+                          ? "asked for by name; biased: " + choice.bias
+                          : describe(model, sources, explain_path(model, chosen.facts, draw.node, targets, false));
+      } else if (choice.by_hand && estimator != Estimator::score && estimator != Estimator::enumerate) {
+        row.because = "asked for by name";
       } else if (draw.discrete) {
         row.because = estimator == Estimator::enumerate ? fmt::format("finite support: {} outcomes", draw.categories)
                                                         : "its values are discrete";
@@ -246,7 +252,9 @@ Explanation explain(const StochasticGraph& model, const Chosen& chosen, const So
         row.because = choice.by_hand ? "asked for by name" : "merged with a class of costs that needs it";
       }
       std::string word = std::string(name(estimator));
-      if (estimator == Estimator::reparam && draw.estimator == "implicit") word = "implicit";
+      if (estimator == Estimator::reparam &&
+          (draw.estimator == "implicit" || draw.estimator == "gumbel" || draw.estimator == "straight_through"))
+        word = draw.estimator;
       node.estimator = first || node.estimator == word ? word : "split";
       first = false;
       node.rows.push_back(std::move(row));

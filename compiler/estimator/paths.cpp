@@ -4,6 +4,7 @@
 #include "compiler/estimator/paths.h"
 
 #include <algorithm>
+#include <map>
 
 #include "compiler/graph/build.h"
 
@@ -212,10 +213,17 @@ struct Analysis {
     choice.reached |= reached;
     Targets reparam = 0, score = 0, enumerate = 0;
     bool by_hand = !draw.estimator.empty();
-    if (by_hand && (draw.estimator == "reparam" || draw.estimator == "implicit")) {
+    static const std::map<std::string, Estimator, std::less<>> credits{{"score", Estimator::score},
+                                                                       {"measure_valued", Estimator::measure_valued},
+                                                                       {"disarm", Estimator::disarm},
+                                                                       {"rebar", Estimator::rebar}};
+    const auto credit = credits.find(draw.estimator);
+    const bool relaxed = draw.estimator == "gumbel" || draw.estimator == "straight_through";
+    if (relaxed || draw.estimator == "reparam" || draw.estimator == "implicit") {
       reparam = reached;  // across a jump: biased, and said so
-    } else if (by_hand && draw.estimator == "score") {
+    } else if (credit != credits.end()) {
       score = draw.log_density ? reached : 0;
+      choice.credit = credit->second;
     } else if (enumerable) {
       enumerate = reached;
     } else {

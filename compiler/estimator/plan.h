@@ -13,8 +13,11 @@
 
 namespace alea {
 
-enum class Estimator : uint8_t { none, reparam, score, enumerate };
+// Relaxed draws (gumbel, straight_through) are reparam here: their value is a function of noise.
+enum class Estimator : uint8_t { none, reparam, score, enumerate, measure_valued, disarm, rebar };
 std::string_view name(Estimator);
+// Whether the draw's value is held: no adjoint passes it, and a term of its own stands for it.
+bool is_held(Estimator);
 
 // A set of targets. Target 2c is cost c within the same step (or a graph's cost c), 2c+1 cost c at a later
 // step. Costs beyond max_costs are merged into the last one: a sum of costs is a cost.
@@ -29,8 +32,9 @@ inline constexpr Targets later_targets = 0xAAAAAAAAAAAAAAAAull;
 // How the gradient of each target passes one draw.
 struct Choice {
   Targets reparam = 0, score = 0, enumerate = 0;
-  Targets nothing = 0;  // reached, but no estimator is admissible: its arguments count as jumps
-  Targets active = 0;   // targets for which the draw's law depends on a param, so that the choice matters
+  Estimator credit = Estimator::score;  // how the targets of `score` are credited to the draw
+  Targets nothing = 0;                  // reached, but no estimator is admissible: its arguments count as jumps
+  Targets active = 0;                   // targets for which the draw's law depends on a param, so that the choice matters
   Targets reached = 0;
   std::string bias;  // why estimates are biased through this draw; empty: unbiased
   bool by_hand = false;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "compiler/graph/build.h"
+#include "compiler/graph/references.h"
 
 namespace alea {
 namespace {
@@ -231,21 +232,12 @@ bool push_params_into_laws(StochasticGraph& model, const PathFacts& facts) {
     for (NodeId argument : draw.arguments) moved.arguments.push_back(copier.at(argument));
     moved.log_density = density;
     moved.law = draw.law + ", shifted by a param";
+    moved.formals = {};
     moved.inner = {DrawId{d}};
     moved.support_low = moved.support_high = {};
-    auto remap = [&](NodeId& id) { id = copier.at(id); };
-    for (uint32_t k = 0; k < model.draws.size(); ++k) {
-      GraphDraw& other = model.draws[DrawId{k}];
-      remap(other.node), remap(other.log_density), remap(other.support_low), remap(other.support_high),
-          remap(other.baseline_value);
-      for (NodeId& argument : other.arguments) remap(argument);
-    }
+    for_each_reference(model, [&](NodeId& id) { id = copier.at(id); });
     model.draws[DrawId{d}].owner = DrawId{uint32_t(model.draws.size())};
     model.draws.add(moved);
-    for (GraphState& state : model.states) remap(state.leaf), remap(state.final_leaf), remap(state.init), remap(state.next);
-    for (GraphCost& cost : model.costs) remap(cost.value);
-    for (GraphTerminate& terminate : model.terminates) remap(terminate.condition);
-    for (NamedNode& named : model.names) named.node = named.node == v ? drawn : copier.at(named.node);
     model.graph = std::move(copier.to);
     return true;
   }

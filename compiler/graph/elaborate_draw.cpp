@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "compiler/graph/build.h"
@@ -41,6 +42,12 @@ SupportKind support_of(typed::SupportKind kind) {
 Shape event_of(const typed::Draw& draw) {
   return {draw.type.shape.begin() + static_cast<int64_t>(std::min(draw.batch.size(), draw.type.shape.size())),
           draw.type.shape.end()};
+}
+
+// Laws for which there are estimators beside the score function and the sampling map (estimator/forks.h, relax.h).
+bool is_known_by_name(std::string_view distribution) {
+  static constexpr std::array<std::string_view, 6> known{"normal", "exponential", "gamma", "bernoulli", "categorical", "poisson"};
+  return std::ranges::find(known, distribution) != known.end();
 }
 
 }  // namespace
@@ -113,7 +120,12 @@ void Elaborator::record_draw(const typed::Draw& draw, DrawId recorded, Value res
   entry.region = region_ == Region::step ? Phase::step : Phase::init;
   entry.node = result.node;
   entry.batch = frames_.shape_of(frames_.all());
-  for (const typed::Binding& formal : draw.formals) entry.arguments.push_back(bound_[formal.placeholder].node);
+  for (const typed::Binding& formal : draw.formals) {
+    entry.arguments.push_back(bound_[formal.placeholder].node);
+    const typed::Placeholder& placeholder = model_.placeholders[formal.placeholder];
+    if (draw.standard && is_known_by_name(draw.distribution))
+      entry.formals.push_back({placeholder.name, carry_all(bound_[formal.placeholder], placeholder.type).node});
+  }
   if (draw.logpdf) {
     if (draw.value) bound_[draw.value] = result;
     entry.log_density = carry_all(value(draw.logpdf), Type{}).node;

@@ -128,6 +128,8 @@ class Writer {
       if (!words.empty()) out_.row(fmt::format("{} {}", title, fmt::join(words, ", ")));
     };
     list("arguments", draw.arguments, [&](NodeId id) { return ref(id); });
+    for (const GraphFormal& formal : draw.formals)
+      out_.row(fmt::format("formal {} {}", write_name(formal.name), ref(formal.node)));
     if (draw.log_density) out_.row("log_density " + ref(draw.log_density));
     std::string support = fmt::format("support {}", text(draw.support));
     if (draw.support_low) support += fmt::format(" low {}{}", ref(draw.support_low), draw.low_open ? " open" : "");

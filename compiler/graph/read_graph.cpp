@@ -145,7 +145,10 @@ class Reader {
       if (word.text == "law") draw.law = reader_.name("the law");
       else if (word.text == "distribution") draw.distribution = reader_.name("a name");
       else if (word.text == "node") read_draw_node(draw);
-      else if (word.text == "categories") draw.categories = reader_.integer(0, max_elements);
+      else if (word.text == "formal") {
+        std::string name = reader_.name("a name");
+        draw.formals.push_back({std::move(name), nodes_.operand()});
+      } else if (word.text == "categories") draw.categories = reader_.integer(0, max_elements);
       else if (word.text == "arguments") {
         do draw.arguments.push_back(nodes_.operand());
         while (reader_.take_if(","));

@@ -16,15 +16,22 @@ namespace alea {
 
 enum class SupportKind : uint8_t { undeclared, real, simplex, interval, integers };
 
+// A value of a law by the name that its distribution gives it, for every draw of the batch: batch axes first.
+struct GraphFormal {
+  std::string name;
+  NodeId node;
+};
+
 struct GraphDraw {
   std::string name;          // as written: x, th', mean.z
   std::string distribution;  // normal
   std::string law;           // normal(mean(obs)[0], exp(log_std))
   Span span;
-  Phase region{};                 // init or step
-  NodeId node;                    // the draw node
-  std::vector<NodeId> arguments;  // of the law, as nodes
-  NodeId log_density;             // shape `batch`; null: score is refused
+  Phase region{};                    // init or step
+  NodeId node;                       // the draw node
+  std::vector<NodeId> arguments;     // of the law, as nodes
+  std::vector<GraphFormal> formals;  // of the standard library's laws that estimators know by name; else empty
+  NodeId log_density;                // shape `batch`; null: score is refused
   SupportKind support{};
   NodeId support_low, support_high;  // null: infinite, or not an interval
   bool low_open = false, high_open = false;
@@ -56,6 +63,10 @@ struct GraphCost {
   Phase region{};  // init (a graph's), step or final
   Span span;
   bool forked = false;  // the first axis holds outcomes, already weighted by their probabilities
+  // A control variate: its mean is 0 by construction; it counts in the gradient, as part of cost `controls`,
+  // and not in the objective.
+  bool control = false;
+  size_t controls = 0;
 };
 
 struct GraphTerminate {
@@ -68,6 +79,8 @@ struct GraphParam {
   std::string name;
   Type type;
   Span span;
+  AdaptedRole role = AdaptedRole::none;
+  double initial = 0;  // of an adapted value
 };
 struct GraphInput {
   std::string name;

@@ -89,8 +89,18 @@ class Writer {
     for (const auto& entry : table) out_.row(write_name(entry.name), to_string(entry.type));
   }
 
+  void write_params() {
+    std::vector<const ProgramParam*> own, adapted;
+    for (const ProgramParam& param : program_.params) (param.role == AdaptedRole::none ? own : adapted).push_back(&param);
+    if (!own.empty()) out_.title("params");
+    for (const ProgramParam* param : own) out_.row(write_name(param->name), to_string(param->type));
+    if (!adapted.empty()) out_.title("adapted", "set by a pilot run on noise of its own; their first values");
+    for (const ProgramParam* param : adapted)
+      out_.row(fmt::format("{} {} {}", text(param->role), param->initial, write_name(param->name)), to_string(param->type));
+  }
+
   void write_tables() {
-    write_typed("params", program_.params);
+    write_params();
     write_typed("inputs", program_.inputs);
     write_typed("states", program_.states);
     if (program_.noises.empty()) return;

@@ -17,6 +17,16 @@ std::string_view text(Phase phase) {
   return {};
 }
 
+std::string_view text(AdaptedRole role) {
+  switch (role) {
+    case AdaptedRole::none: return "none";
+    case AdaptedRole::baseline: return "baseline";
+    case AdaptedRole::temperature: return "temperature";
+    case AdaptedRole::weight: return "weight";
+  }
+  return {};
+}
+
 bool can_read(Phase reader, Phase read) {
   if (reader == read || read == Phase::uniform) return true;
   switch (reader) {

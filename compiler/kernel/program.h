@@ -42,10 +42,18 @@ using AdjointCarryId = Id<struct AdjointCarryTag>;
 using AdvantageId = Id<struct AdvantageTag>;
 using AccumulatorId = Id<struct AccumulatorTag>;
 
+// Values that an estimator needs beside the model's params, and that a pilot run sets (runtime/adapt.h): they
+// follow the model's own in the table, and no choice of them biases an estimate. The `gradient` of a baseline is
+// the mean of what it was subtracted from, less itself.
+enum class AdaptedRole : uint8_t { none, baseline, temperature, weight };
+std::string_view text(AdaptedRole);
+
 struct ProgramParam {
   std::string name;  // qualified: mean.layer.0.W
   Type type;
   NodeId gradient;  // in finish, of the param's shape: the group's sum over samples; null when it is zero
+  AdaptedRole role = AdaptedRole::none;
+  double initial = 0;  // of an adapted value
 };
 
 struct ProgramInput {

@@ -79,6 +79,7 @@ class Reader {
     reader_.take();
     reader_.next_line();
     if (word.text == "params") return read_typed(program_.params, params_);
+    if (word.text == "adapted") return read_adapted();
     if (word.text == "inputs") return read_typed(program_.inputs, inputs_);
     if (word.text == "states") {
       read_typed(program_.states, states_);
@@ -120,6 +121,22 @@ class Reader {
       entry.type = reader_.type();
       names.add(entry.name);
       table.add(std::move(entry));
+    });
+  }
+
+  void read_adapted() {
+    read_lines([&] {
+      ProgramParam param;
+      const Word word = reader_.take();
+      for (const AdaptedRole role : {AdaptedRole::baseline, AdaptedRole::temperature, AdaptedRole::weight})
+        if (word.text == text(role)) param.role = role;
+      if (param.role == AdaptedRole::none) reader_.fail(fmt::format("`{}` is no adapted value", word.text), word.span);
+      param.initial = reader_.real();
+      param.name = reader_.name("a name");
+      reader_.expect(":");
+      param.type = reader_.type();
+      params_.add(param.name);
+      program_.params.add(std::move(param));
     });
   }
 

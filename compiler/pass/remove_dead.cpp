@@ -1,33 +1,9 @@
 // Copies the nodes that are reached, as they are, and renames every reference to them.
 #include "compiler/pass/remove_dead.h"
 
+#include "compiler/graph/references.h"
+
 namespace alea {
-
-namespace {
-
-// Calls `visit` on every node id that the graph's tables hold.
-template <class Stochastic, class Visit>
-void for_each_reference(Stochastic& graph, Visit visit) {
-  for (auto& draw : graph.draws) {
-    visit(draw.node);
-    for (auto& argument : draw.arguments) visit(argument);
-    visit(draw.log_density);
-    visit(draw.support_low);
-    visit(draw.support_high);
-    visit(draw.baseline_value);
-  }
-  for (auto& state : graph.states) {
-    visit(state.leaf);
-    visit(state.final_leaf);
-    visit(state.init);
-    visit(state.next);
-  }
-  for (auto& cost : graph.costs) visit(cost.value);
-  for (auto& terminate : graph.terminates) visit(terminate.condition);
-  for (auto& named : graph.names) visit(named.node);
-}
-
-}  // namespace
 
 StochasticGraph remove_dead(const StochasticGraph& from) {
   NodeTable<bool> needed(from.graph.size(), false);

@@ -332,6 +332,7 @@ ExprId Checker::draw_bound(const DistRef& callee, std::vector<BoundFormal> bound
   if (!size_fits(draw.type, law_span)) return {};
   draw.batch = std::move(batch);
   draw.discrete = event.scalar != Scalar::real;
+  draw.standard = is_standard(dist->name.span);
   draw.formals = std::move(opened->bindings);
   draw.sample = sample;
   draw.inner = model.draws[id].inner;

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "compiler/kernel/read_program.h"
+#include "runtime/adapt.h"
 #include "runtime/data.h"
 #include "runtime/errors.h"
 #include "runtime/file.h"
@@ -56,7 +57,8 @@ Model read_program_model(Session& session, SourceId source) {
   compiled.graph.is_mdp = program.horizon > 0;
   compiled.graph.maximise = program.maximise;
   compiled.graph.horizon = program.horizon;
-  for (const ProgramParam& param : program.params) compiled.graph.params.add({param.name, param.type, {}});
+  for (const ProgramParam& param : program.params)
+    if (param.role == AdaptedRole::none) compiled.graph.params.add({param.name, param.type, {}});
   for (const ProgramInput& input : program.inputs) compiled.graph.inputs.add({input.name, input.type, {}});
   compiled.forward = program;
   compiled.program = std::move(file->program);
@@ -130,7 +132,12 @@ Model prepare_model(Session& session) {
   return model;
 }
 
-Engine::Engine(const Session& session, const Model& model, const Program& program, bool interpret) {
+Estimate Engine::run(const ParamArrays& params, const RunOptions& options) {
+  if (options.gradient && program_->has_gradient) adapt(*driver_, *program_, params, options.seed);
+  return driver_->run(params, options);
+}
+
+Engine::Engine(const Session& session, const Model& model, const Program& program, bool interpret) : program_(&program) {
   const auto start = Clock::now();
   if (!interpret) {
     JitOptions options;

@@ -38,12 +38,14 @@ Model prepare_model(Session&);
 class Engine {
  public:
   Engine(const Session&, const Model&, const Program&, bool interpret);
-  Estimate run(const ParamArrays& params, const RunOptions& options) { return driver_->run(params, options); }
+  // Values that estimators adapt are set for these params by pilot runs first.
+  Estimate run(const ParamArrays& params, const RunOptions& options);
   const CompiledKernel* kernel() const { return kernel_.get(); }  // null for the interpreter
   int threads() const { return driver_->threads(); }
   double seconds() const { return seconds_; }  // to make native code
 
  private:
+  const Program* program_;
   std::unique_ptr<CompiledKernel> kernel_;
   std::unique_ptr<Driver> driver_;
   double seconds_ = 0;

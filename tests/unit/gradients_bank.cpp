@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "compiler/pipeline.h"
+#include "runtime/adapt.h"
 #include "runtime/driver.h"
 #include "runtime/params.h"
 #include "runtime/standard_files.h"
@@ -135,6 +136,7 @@ void run_case(const std::string& name, const std::string& text, const Case& one)
   RunOptions run;
   run.samples = one.samples;
   run.seed = 20'26;
+  adapt(driver, compiled->program, params, run.seed);
   Estimate estimate = driver.run(params, run);
   for (const auto& [what, truth] : one.truths) {
     double scale = 0;

@@ -1,6 +1,6 @@
 // In: a graph and one of its draws. Out: per node, the elements of the draw it depends on. Elementwise chains
 // keep element by element; a constant slice picks elements; everything else takes the union.
-#include "compiler/adjoint/downstream.h"
+#include "compiler/estimator/downstream.h"
 
 namespace alea {
 namespace {

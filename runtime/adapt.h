@@ -1,0 +1,18 @@
+// The values that estimators need beside the params (temperature and weight of REBAR's control variate, running
+// baselines), set by pilot runs on noise of their own, so that no estimate is biased by them.
+#pragma once
+#include "runtime/driver.h"
+
+namespace alea {
+
+// The seed of pilot runs: noise apart from that of runs with `seed`.
+uint64_t pilot_seed(uint64_t seed);
+
+// Sets driver.adapted() for these params; the same to the bit for any number of threads. Does nothing for a program
+// that needs none.
+//   weight η: the gradient is g₀ + η h, so its variance is a parabola in η, and three runs give its lowest point
+//   temperature τ: the best of a grid, each with its best η
+//   baseline: the mean of what it is subtracted from, by one run without
+void adapt(Driver&, const Program&, const ParamArrays&, uint64_t seed);
+
+}  // namespace alea
