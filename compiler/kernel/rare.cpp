@@ -50,54 +50,100 @@ FractionSum upper_fraction(double a, double x) {
   return last;
 }
 
-// Σ T_n and Σ T_n h_n with T_n = x^n / ((a+1) … (a+n)), h_n = 1/(a+1) + … + 1/(a+n)
-FractionSum lower_series(double a, double x) {
-  double term = 1, harmonic = 0, sum = 1, slope = 0;
-  for (int n = 1; n < 10'000'000; ++n) {
-    term *= x / (a + n);
-    harmonic += 1 / (a + n);
-    sum += term;
-    slope += term * harmonic;
-    if (term * std::max(harmonic, 1.0) <= 1e-17 * std::max(slope, sum * 1e-8) && a + n > x) break;
+constexpr int lanes = 4;
+using LaneBuilder = elementary::VectorBuilder<double, lanes>;
+using Lanes = LaneBuilder::Value;
+using LaneReal = elementary::Real<LaneBuilder>;
+
+bool any(LaneBuilder::Mask mask) { return (mask[0] | mask[1] | mask[2] | mask[3]) != 0; }
+
+// -(x/a) [(log x - ψ(a+1)) Σ T_n - Σ T_n h_n] with T_n = x^n / ((a+1) … (a+n)), h_n = 1/(a+1) + … + 1/(a+n). A lane's sums
+// stand still once its own terms are lost in them, so that they do not depend on the other lanes.
+LaneReal gamma_grad_below(LaneReal a, LaneReal x, LaneReal digamma_above) {
+  LaneReal term = constant_like(a, 1), harmonic = constant_like(a, 0), sum = term, slope = harmonic, part = harmonic, place = a;
+  auto more = x == x;
+  while (any(more.value)) {
+    // Asked of the terms before these, so that the sums need not wait for the answer.
+    const LaneReal lost = 1e-15 * select(slope < 1e-8 * sum, 1e-8 * sum, slope);
+    const auto counts = (lost < select(term < part, part, term)) | (place <= x);
+    // Two terms for one division.
+    const LaneReal next = place + 1.0, after = place + 2.0, both = 1.0 / (next * after);
+    place = after;
+    for (const LaneReal inverse : {both * after, both * next}) {
+      term = term * (x * inverse);
+      harmonic = harmonic + inverse;
+      part = term * harmonic;
+      sum = select(more, sum + term, sum);
+      slope = select(more, slope + part, slope);
+    }
+    more = more & counts;
   }
-  return {sum, slope};
+  return -(x / a) * ((log(x) - digamma_above) * sum - slope);
 }
 
-// ∫ of f(t) e^(κ (cos t - cos x)) over [low, x] for f = 1 and f = 1 - cos t: 8 panels of 16 Gauss points.
-struct VonMisesIntegrals {
-  double one, versine;
-};
-VonMisesIntegrals von_mises_integrals(double concentration, double x) {
-  constexpr std::array<double, 8> node = {0.0950125098376374, 0.2816035507792589, 0.4580167776572274, 0.6178762444026438,
-                                          0.7554044083550030, 0.8656312023878318, 0.9445750230732326, 0.9894009349916499};
-  constexpr std::array<double, 8> weight = {0.1894506104550685, 0.1826034150449236, 0.1691565193950025, 0.1495959888165767,
-                                            0.1246289712555339, 0.0951585116824928, 0.0622535239386479, 0.0271524594117541};
-  // 1 - cos t = 2 sin²(t/2), which keeps its digits near 0. Below `low` the integrand is under e^-45.
-  const auto versine = [](double t) {
-    const double s = apply(Op::sin, 0.5 * t);
-    return 2 * s * s;
-  };
-  const double at_x = versine(x), lowest = at_x + 45 / concentration;
-  const double low = lowest >= 2 ? -pi : -2 * apply(Op::asin, std::sqrt(0.5 * lowest));
-  constexpr int panels = 8;
-  const double half = (x - low) / (2 * panels);
-  VonMisesIntegrals sum{0, 0};
+// 16 points of Gauss on [-1, 1]
+constexpr std::array<double, 8> gauss_node = {0.0950125098376374401853193354250, 0.2816035507792589132304605014605,
+                                              0.4580167776572273863424194429836, 0.6178762444026437484466717640488,
+                                              0.7554044083550030338951011948474, 0.8656312023878317438804678977124,
+                                              0.9445750230732325760779884155346, 0.9894009349916499325961541734503};
+constexpr std::array<double, 8> gauss_weight = {0.1894506104550684962853967232083, 0.1826034150449235888667636679692,
+                                                0.1691565193950025381893120790304, 0.1495959888165767320815017305475,
+                                                0.1246289712555338720524762821920, 0.0951585116824927848099251076022,
+                                                0.0622535239386478928628438369944, 0.0271524594117540948517805724560};
+
+LaneReal versine(LaneReal t) {  // 1 - cos t, which keeps its digits near 0
+  const LaneReal s = sin(0.5 * t);
+  return 2.0 * s * s;
+}
+
+// e^-κ √(κ + 8) I0(κ) as a polynomial in t = (κ - 8)/(κ + 8) to 1e-15: a Chebyshev fit, as in stdlib/distributions.alea.
+constexpr std::array<double, 39> bessel_fit = {
+    0.5737271274274011,    -0.30765090439202813,    0.2504878895859335,      -0.23075664079877292,  0.22966973196503407,
+    -0.24484020470707749,  0.27554051498905685,     -0.3091234848477049,     0.3067643612222123,    -0.2156933033401104,
+    0.034211354083898436,  0.1255159047805207,      -0.11517456715102718,    -0.03897427784155493,  0.10806980720659783,
+    0.009245927964725089,  -0.0926394971423735,     -0.010966384516651616,   0.08027806451499468,   0.02794860958951073,
+    -0.0662206539384703,   -0.0498779229540476,     0.04610560297907921,     0.06652098727926607,   -0.021554924270656785,
+    -0.06925484575005435,  -0.00010477578319067761, 0.05649030875463162,     0.01167973036658222,   -0.035464514532413144,
+    -0.012325885989176265, 0.01653542373402347,     0.007424849752031979,    -0.005385298223444287, -0.002824229990699114,
+    0.0010917733331881336, 0.0006350026705627749,   -0.00010357570438492701, -6.479992397973512e-05};
+
+// 1 - I1(κ)/I0(κ) = -(log (e^-κ I0(κ)))'
+LaneReal bessel_ratio_rest(LaneReal concentration) {
+  const LaneReal inverse = 1.0 / (concentration + 8.0), t = (concentration - 8.0) * inverse;
+  LaneReal p = constant_like(t, bessel_fit.back()), slope = constant_like(t, 0);
+  for (size_t k = bessel_fit.size() - 1; k-- > 0;) {
+    slope = fma(slope, t, p);
+    p = fma(p, t, bessel_fit[k]);
+  }
+  return inverse * (0.5 - 16.0 * inverse * (slope / p));
+}
+
+// -(∂F/∂κ)/p(x) = -∫ (cos t - A) e^(κ (cos t - cos x)) dt, A the mean of cos, over [-pi, x] or, which differs by nothing
+// because the whole integral is 0, over [0, x]: the latter near the middle, else the former as far as the integrand is not
+// below e^-45. For x ≤ 0; odd in x. cos t - A is taken as (1 - A) - (1 - cos t).
+LaneReal von_mises_grad_lanes(LaneReal concentration, LaneReal x) {
+  const LaneReal at_x = versine(x), rest = bessel_ratio_rest(concentration);
+  const auto middle = concentration * at_x < 2.0;
+  const LaneReal lowest = at_x + 45.0 / concentration;
+  const LaneReal least = 0.5 * select(lowest < 2.0, lowest, 2.0);
+  const LaneReal low = select(least < 1.0, -2.0 * asin(sqrt(least)), -pi);
+  const LaneReal from = select(middle, 0.0, low);
+  constexpr int panels = 4;
+  const LaneReal half = (x - from) * (0.5 / panels);
+  LaneReal sum = constant_like(x, 0);
   for (int panel = 0; panel < panels; ++panel)
-    for (size_t i = 0; i < node.size(); ++i)
+    for (size_t i = 0; i < gauss_node.size(); ++i)
       for (const double side : {-1.0, 1.0}) {
-        const double v = versine(low + half * (2 * panel + 1 + side * node[i]));
-        const double mass = weight[i] * apply(Op::exp, concentration * (at_x - v));
-        sum.one += mass;
-        sum.versine += mass * v;
+        const LaneReal v = versine(fma(half, 2 * panel + 1 + side * gauss_node[i], from));
+        sum = fma(gauss_weight[i] * exp(concentration * (at_x - v)), rest - v, sum);
       }
-  return {sum.one * half, sum.versine * half};
+  return -half * sum;
 }
 
 // out[i] = function(x[i]), four at a time.
 template <class T, class Function>
 void map(int64_t count, const T* x, T* out, Function function) {
-  constexpr int lanes = 4;
-  using B = elementary::VectorBuilder<double, lanes>;
+  using B = LaneBuilder;
   B builder;
   for (int64_t i = 0; i < count; i += lanes) {
     const int64_t used = std::min<int64_t>(lanes, count - i);
@@ -144,29 +190,78 @@ std::vector<int64_t> ascending(int64_t n, int64_t lanes, int64_t lane, const T* 
 
 }  // namespace
 
-// F = x^a e^-x / Γ(a+1) Σ T_n gives -(∂F/∂a)/p = -(x/a) [(log x - ψ(a+1)) Σ T_n - Σ T_n h_n]; the upper tail
-// Q/p = G gives (∂Q/∂a)/p = G (log x - ψ(a)) + ∂G/∂a. Beyond 1e9 the leading terms of x = a + √a z + … are enough.
-double gamma_grad(double a, double x) {
+namespace {
+
+// The tail Q/p = G gives (∂Q/∂a)/p = G (log x - ψ(a)) + ∂G/∂a. Beyond 1e9 the leading terms of x = a + √a z + … are enough.
+double gamma_grad_elsewhere(double a, double x) {
   if (!(a > 0) || !(x >= 0)) return nan;
   if (x == 0) return 0;
   if (a > 1e9) return 0.5 * (1 + x / a);
-  const double logarithm = apply(Op::log, x);
-  if (x <= a + 1 + 0.5 * std::sqrt(a)) {
-    const FractionSum series = lower_series(a, x);
-    return -(x / a) * ((logarithm - apply(Op::digamma, a + 1)) * series.value - series.derivative);
-  }
   const FractionSum fraction = upper_fraction(a, x);
-  return std::fma(fraction.value, logarithm - apply(Op::digamma, a), fraction.derivative);
+  return std::fma(fraction.value, apply(Op::log, x) - apply(Op::digamma, a), fraction.derivative);
 }
 
-// -(∂F/∂κ)/p(x) = -∫_{-pi}^x (cos t - A) e^(κ (cos t - cos x)) dt with A the mean of cos; for x ≤ 0, and odd in x.
-// cos t - A is taken as (1 - A) - (1 - cos t).
+// out[i] = dx/dshape, four at a time: by the series where it does not cancel, up to five digits of the upper tail. ψ is
+// asked for once where the shape stays.
+template <class T>
+[[gnu::flatten]] void gamma_grads(int64_t count, const T* shape, const T* x, T* out) {
+  LaneBuilder builder;
+  LaneReal last{&builder, builder.constant(nan)}, digamma_above = last;
+  for (int64_t i = 0; i < count; i += lanes) {
+    const int64_t used = std::min<int64_t>(lanes, count - i);
+    LaneReal a{&builder, builder.constant(1)}, value = a;
+    for (int64_t k = 0; k < used; ++k) {
+      a.value[k] = static_cast<double>(shape[i + k]);
+      value.value[k] = static_cast<double>(x[i + k]);
+    }
+    const auto series = (0.0 < a) & (a <= 1e9) & (0.0 < value) & (value <= fma(sqrt(a), 4.0, a + 1.0));
+    // The other lanes run along where the series ends at once.
+    a = select(series, a, 1.0);
+    value = select(series, value, 1e-3);
+    if (any((!(a == last)).value)) {
+      last = a;
+      digamma_above = elementary::digamma(a + 1.0);
+    }
+    const LaneReal result = gamma_grad_below(a, value, digamma_above);
+    for (int64_t k = 0; k < used; ++k) out[i + k] = static_cast<T>(result.value[k]);
+    if (any((!series).value))
+      for (int64_t k = 0; k < used; ++k)
+        if (series.value[k] == 0)
+          out[i + k] = static_cast<T>(gamma_grad_elsewhere(static_cast<double>(shape[i + k]), static_cast<double>(x[i + k])));
+  }
+}
+
+template <class T>
+void von_mises_grads(int64_t count, const T* concentration, const T* x, T* out) {
+  LaneBuilder builder;
+  for (int64_t i = 0; i < count; i += lanes) {
+    const int64_t used = std::min<int64_t>(lanes, count - i);
+    LaneReal k{&builder, builder.constant(1)}, left{&builder, builder.constant(0)};
+    for (int64_t lane = 0; lane < used; ++lane) {
+      k.value[lane] = static_cast<double>(concentration[i + lane]);
+      left.value[lane] = -std::min(std::fabs(static_cast<double>(x[i + lane])), pi);
+    }
+    const LaneReal result = von_mises_grad_lanes(k, left);
+    for (int64_t lane = 0; lane < used; ++lane) {
+      const auto at = static_cast<double>(x[i + lane]);
+      const bool valid = k.value[lane] >= 0 && std::fabs(at) <= 3.15;
+      const double one = at > 0 ? -result.value[lane] : result.value[lane];
+      out[i + lane] = static_cast<T>(valid ? one : nan);
+    }
+  }
+}
+
+}  // namespace
+
+double gamma_grad(double shape, double x) {
+  double result = 0;
+  gamma_grads<double>(1, &shape, &x, &result);
+  return result;
+}
 double von_mises_grad(double concentration, double x) {
-  if (!(concentration >= 0) || !(std::fabs(x) <= 3.15)) return nan;
-  const double left = -std::min(std::fabs(x), pi);
-  const VonMisesIntegrals whole = von_mises_integrals(concentration, 0), part = von_mises_integrals(concentration, left);
-  const double magnitude = part.one * (whole.versine / whole.one) - part.versine;
-  return x > 0 ? magnitude : -magnitude;
+  double result = 0;
+  von_mises_grads<double>(1, &concentration, &x, &result);
+  return result;
 }
 
 template <class T>
@@ -183,13 +278,11 @@ void trigamma(int64_t count, const T* x, T* out) {
 }
 template <class T>
 void gamma_grad(int64_t count, const T* shape, const T* x, T* out) {
-  for (int64_t i = 0; i < count; ++i)
-    out[i] = static_cast<T>(gamma_grad(static_cast<double>(shape[i]), static_cast<double>(x[i])));
+  gamma_grads(count, shape, x, out);
 }
 template <class T>
 void von_mises_grad(int64_t count, const T* concentration, const T* x, T* out) {
-  for (int64_t i = 0; i < count; ++i)
-    out[i] = static_cast<T>(von_mises_grad(static_cast<double>(concentration[i]), static_cast<double>(x[i])));
+  von_mises_grads(count, concentration, x, out);
 }
 
 template <class T>
