@@ -224,6 +224,12 @@ llvm::Value* Emitter::elementary(Op op, bool with_lanes, std::span<llvm::Value* 
 
 llvm::Value* Emitter::elementwise(NodeId node, const Index& index) {
   const bool with_lanes = node_lanes(node);
+  if (const FusedSide side = schedule.fused[node]; side != FusedSide::none) {
+    const FusedSum sum = fused_sum(graph, node, side);
+    auto at = [&](NodeId part) { return as(with_lanes, operand(part, index)); };
+    llvm::Value *x = at(sum.x), *z = at(sum.z);
+    return fma(sum.negate_x ? b.CreateFNeg(x) : x, at(sum.y), sum.negate_z ? b.CreateFNeg(z) : z);
+  }
   std::vector<llvm::Value*> operands;
   for (NodeId input : graph.inputs(node)) operands.push_back(as(with_lanes, operand(input, index)));
   return elementary(graph.op(node), with_lanes, operands);

@@ -9,6 +9,7 @@
 #include "compiler/kernel/constants.h"
 #include "compiler/kernel/draws.h"
 #include "compiler/kernel/elementary.h"
+#include "compiler/kernel/fuse.h"
 #include "compiler/kernel/philox.h"
 #include "dsl/diagnostic.h"
 
@@ -60,6 +61,7 @@ class Interpreter {
         noise_(noise),
         options_(options),
         order_(order_phases(program, with_names || options.trace)),
+        fused_(fuse_products(program)),
         values_(program.graph.size()) {}
 
   GroupResult run() {
@@ -211,16 +213,30 @@ class Interpreter {
     return sum;
   }
 
+  T number(NodeId node, int64_t lane, int64_t k) const {
+    const auto numbers = values_[node].of(lane);
+    return numbers[numbers.size() == 1 ? 0 : static_cast<size_t>(k)];
+  }
+
+  Value fused(NodeId node, int64_t elements) {
+    Value value(lanes_of(node), elements);
+    const FusedSum sum = fused_sum(graph_, node, fused_[node]);
+    for (int64_t lane = 0; lane < value.lanes; ++lane)
+      for (int64_t k = 0; k < elements; ++k) {
+        const T x = number(sum.x, lane, k), z = number(sum.z, lane, k);
+        value.of(lane)[static_cast<size_t>(k)] = std::fma(sum.negate_x ? -x : x, number(sum.y, lane, k), sum.negate_z ? -z : z);
+      }
+    return value;
+  }
+
   Value elementwise(NodeId node, Op op, int64_t elements) {
+    if (fused_[node] != FusedSide::none) return fused(node, elements);
     Value value(lanes_of(node), elements);
     std::array<T, 3> numbers{};
     const auto inputs = graph_.inputs(node);
     for (int64_t lane = 0; lane < value.lanes; ++lane)
       for (int64_t k = 0; k < elements; ++k) {
-        for (size_t i = 0; i < inputs.size(); ++i) {
-          const auto operand = values_[inputs[i]].of(lane);
-          numbers[i] = operand[operand.size() == 1 ? 0 : static_cast<size_t>(k)];
-        }
+        for (size_t i = 0; i < inputs.size(); ++i) numbers[i] = number(inputs[i], lane, k);
         value.of(lane)[static_cast<size_t>(k)] = elementary::apply(op, std::span<const T>(numbers.data(), inputs.size()));
       }
     return value;
@@ -375,6 +391,7 @@ class Interpreter {
   const NoiseSource& noise_;
   const GroupOptions& options_;
   PhaseOrder order_;
+  FusedProducts fused_;
   NodeTable<Value> values_;
   std::vector<T> objective_;
   Table<StateId, Value> states_;

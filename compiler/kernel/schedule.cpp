@@ -59,6 +59,7 @@ class Scheduler {
  public:
   Scheduler(const Program& program, const ScheduleOptions& options) : program_(program), graph_(program.graph) {
     out_.options = options;
+    out_.fused = fuse_products(program);
     out_.home = NodeTable<Home>(graph_.size(), Home::phase);
     out_.offset = NodeTable<int64_t>(graph_.size(), -1);
     needed_ = NodeTable<bool>(graph_.size(), false);

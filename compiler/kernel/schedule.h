@@ -6,7 +6,7 @@
 // [element]; booleans as 64 bits, resp. one byte, an element. The tape is [step][record], a record holding
 // the saved values of one step.
 #pragma once
-#include "compiler/kernel/program.h"
+#include "compiler/kernel/fuse.h"
 
 namespace alea {
 
@@ -71,6 +71,7 @@ struct Schedule {
   int64_t calls = 0;    // arguments and results of calls: call_bytes
   int64_t scratch = 0;  // where the buffers of the phases begin: the end of all that is above
   int64_t modulus = 8;
+  FusedProducts fused;
   // No backward phase computes anything: init adds to the accumulators what it has just computed.
   bool one_sweep = false;
   Phase phase_of(const Contribution& contribution) const { return one_sweep ? Phase::init : contribution.phase; }
@@ -88,7 +89,7 @@ int64_t slot_bytes(const Type&, bool lanes, int64_t real_bytes);
 enum class Form : uint8_t {
   registers,  // one value an element
   buffer,     // a loop over elements into memory
-  inlined,    // an elementwise array with one user: computed inside the user's loop
+  inlined,    // an elementwise array with one user: computed inside the user's loop; a fused product
   view        // the operand's memory with other strides
 };
 struct PhasePlan {

@@ -69,6 +69,12 @@ PhasePlan plan_phase(const Program& program, const Schedule& schedule, Phase pha
     else plan.form[node] = Form::buffer;
   }
 
+  for (NodeId node : plan.order)
+    if (const FusedSide side = schedule.fused[node]; side != FusedSide::none) {
+      const NodeId product = graph.input(node, side == FusedSide::left ? 0 : 1);
+      if (schedule.home[product] == Home::phase) plan.form[product] = Form::inlined;
+    }
+
   // Users before operands: an operand that is read through an inlined value or a view lives as long as those.
   for (uint32_t position = static_cast<uint32_t>(plan.order.size()); position-- > 0;) {
     const NodeId node = plan.order[position];

@@ -408,3 +408,25 @@ TEST_CASE("the weight gradient of a layer outside time natively") {
       CHECK(difference<float>(p.program, params, {}, 5, 23) <= 1e-4);
     }
 }
+
+// x² - z with x² not a number of double precision: only a fused difference is exact. A product with two readers is rounded.
+TEST_CASE("products are fused into sums, natively and interpreted") {
+  for (const bool read_twice : {false, true})
+    for (const bool product_first : {true, false}) {
+      ProgramBuilder p;
+      p.program.model = "fused";
+      const NodeId x = p.input("x", real()), z = p.input("z", real());
+      p.phase = Phase::init;
+      const NodeId square = p.mul(x, x), difference_of = product_first ? p.sub(square, z) : p.sub(z, square);
+      p.program.objective_init = read_twice ? p.add(difference_of, p.sub(square, square)) : difference_of;
+      verify_program(p.program);
+      const std::vector<InputRows> inputs = {{{1 + 0x1p-30}, 1}, {{1 + 0x1p-29}, 1}};
+      const double exact = read_twice ? 0 : product_first ? 0x1p-60 : -0x1p-60;
+      const GroupResult slow = interpret_group<double>(p.program, {}, inputs, 0, 1, philox_noise<double>(p.program, 0));
+      CHECK(slow.objective[0] == exact);
+      const CompiledKernel kernel(p.program, {});
+      Runner<double> runner{p.program, kernel, noise_functions_double(), {}, {}};
+      for (const auto& rows : inputs) runner.inputs.push_back(rows.values);
+      CHECK(runner.run(0, 1, false).objective[0] == exact);
+    }
+}
