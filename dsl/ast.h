@@ -5,6 +5,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -20,6 +21,10 @@ using ExprId = Id<struct AstExprTag>;
 enum class UnaryOp : uint8_t { negate, logical_not };
 enum class BinaryOp : uint8_t { logical_or, logical_and, add, subtract, multiply, divide, floor_divide, modulo, matmul, power };
 enum class CompareOp : uint8_t { equal, not_equal, less, less_equal, greater, greater_equal };
+
+std::string_view spelling(UnaryOp);  // "not"
+std::string_view spelling(BinaryOp);
+std::string_view spelling(CompareOp);
 
 struct Ident {
   std::string name;

@@ -10,42 +10,6 @@ namespace alea::ast {
 
 namespace {
 
-std::string_view spelling(UnaryOp op) {
-  switch (op) {
-    case UnaryOp::negate: return "-";
-    case UnaryOp::logical_not: return "not";
-  }
-  return "";
-}
-
-std::string_view spelling(BinaryOp op) {
-  switch (op) {
-    case BinaryOp::logical_or: return "or";
-    case BinaryOp::logical_and: return "and";
-    case BinaryOp::add: return "+";
-    case BinaryOp::subtract: return "-";
-    case BinaryOp::multiply: return "*";
-    case BinaryOp::divide: return "/";
-    case BinaryOp::floor_divide: return "//";
-    case BinaryOp::modulo: return "%";
-    case BinaryOp::matmul: return "@";
-    case BinaryOp::power: return "^";
-  }
-  return "";
-}
-
-std::string_view spelling(CompareOp op) {
-  switch (op) {
-    case CompareOp::equal: return "==";
-    case CompareOp::not_equal: return "!=";
-    case CompareOp::less: return "<";
-    case CompareOp::less_equal: return "<=";
-    case CompareOp::greater: return ">";
-    case CompareOp::greater_equal: return ">=";
-  }
-  return "";
-}
-
 std::string_view spelling(TypeExpr::Kind kind) {
   switch (kind) {
     case TypeExpr::Kind::real: return "real";

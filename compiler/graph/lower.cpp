@@ -71,36 +71,12 @@ std::optional<Op> elementwise(Builtin builtin) {
     case Builtin::nonzero: return Op::nonzero;
     case Builtin::convert:
     case Builtin::to_category:
-    case Builtin::sum:
-    case Builtin::prod:
-    case Builtin::reduce_max:
-    case Builtin::reduce_min:
-    case Builtin::mean:
-    case Builtin::any:
-    case Builtin::all:
-    case Builtin::argmax:
-    case Builtin::argmin:
-    case Builtin::cumsum:
-    case Builtin::sort:
-    case Builtin::softmax:
-    case Builtin::log_softmax:
-    case Builtin::logsumexp:
     case Builtin::broadcast:
-    case Builtin::stack:
-    case Builtin::concat:
-    case Builtin::reshape:
-    case Builtin::transpose:
-    case Builtin::diag:
-    case Builtin::onehot:
-    case Builtin::index:
-    case Builtin::matmul:
-    case Builtin::outer:
-    case Builtin::cholesky:
-    case Builtin::solve:
-    case Builtin::solve_lower:
-    case Builtin::solve_upper:
-    case Builtin::inverse:
-    case Builtin::logdet: return std::nullopt;
+#define BUILTIN(name)
+#define ARRAY_BUILTIN(name) case Builtin::name:
+#include "dsl/builtin.def"
+#undef BUILTIN
+      return std::nullopt;
   }
   return std::nullopt;
 }

@@ -13,34 +13,6 @@ namespace {
 
 constexpr int max_evaluation_nesting = 1500;  // expressions inside calls inside expressions, all together
 
-const char* symbol(ast::BinaryOp op) {
-  switch (op) {
-    case ast::BinaryOp::logical_or: return "or";
-    case ast::BinaryOp::logical_and: return "and";
-    case ast::BinaryOp::add: return "+";
-    case ast::BinaryOp::subtract: return "-";
-    case ast::BinaryOp::multiply: return "*";
-    case ast::BinaryOp::divide: return "/";
-    case ast::BinaryOp::floor_divide: return "//";
-    case ast::BinaryOp::modulo: return "%";
-    case ast::BinaryOp::matmul: return "@";
-    case ast::BinaryOp::power: return "^";
-  }
-  return "?";
-}
-
-const char* symbol(ast::CompareOp op) {
-  switch (op) {
-    case ast::CompareOp::equal: return "==";
-    case ast::CompareOp::not_equal: return "!=";
-    case ast::CompareOp::less: return "<";
-    case ast::CompareOp::less_equal: return "<=";
-    case ast::CompareOp::greater: return ">";
-    case ast::CompareOp::greater_equal: return ">=";
-  }
-  return "?";
-}
-
 Value value_of(ExprId id) { return id ? Value(id) : Value(Poison{}); }
 
 }  // namespace
@@ -169,10 +141,10 @@ Value Checker::evaluate_unary(const ast::Unary& unary, Span span, ScopeId scope)
 }
 
 ExprId Checker::arithmetic(ast::BinaryOp op, ExprId left, ExprId right, Span span) {
-  left = numeric(left, span, symbol(op));
-  right = numeric(right, span, symbol(op));
+  left = numeric(left, span, std::string(spelling(op)));
+  right = numeric(right, span, std::string(spelling(op)));
   if (!left || !right) return {};
-  const auto shape = common_shape(type(left).shape, type(right).shape, span, fmt::format("`{}`", symbol(op)));
+  const auto shape = common_shape(type(left).shape, type(right).shape, span, fmt::format("`{}`", spelling(op)));
   if (!shape) return {};
   bool integer = type(left).scalar == Scalar::integer && type(right).scalar == Scalar::integer;
   Builtin builtin{};
@@ -190,7 +162,7 @@ ExprId Checker::arithmetic(ast::BinaryOp op, ExprId left, ExprId right, Span spa
       if (integer && table.is_constant(right))
         for (const double divisor : table[right].values)
           if (divisor == 0) {
-            fail(Kind::integer_division_by_zero, span, {symbol(op)});
+            fail(Kind::integer_division_by_zero, span, {std::string(spelling(op))});
             return {};
           }
       break;
@@ -211,7 +183,7 @@ ExprId Checker::arithmetic(ast::BinaryOp op, ExprId left, ExprId right, Span spa
 }
 
 ExprId Checker::logical(ast::BinaryOp op, ExprId left, ExprId right, Span left_span, Span right_span, Span span) {
-  const std::string name = fmt::format("`{}`", symbol(op));
+  const std::string name = fmt::format("`{}`", spelling(op));
   for (const auto& [operand, place] : {std::pair{left, left_span}, std::pair{right, right_span}})
     if (type(operand).scalar != Scalar::boolean) {
       fail(Kind::bool_expected, place, {name, to_string(type(operand))}, "compare it: `x != 0`");
@@ -289,7 +261,7 @@ Value Checker::evaluate_binary(const ast::Binary& binary, Span span, ScopeId sco
 
 ExprId Checker::compare(ast::CompareOp op, ExprId left, ExprId right, Span span) {
   if (!left || !right) return {};
-  const auto shape = common_shape(type(left).shape, type(right).shape, span, fmt::format("`{}`", symbol(op)));
+  const auto shape = common_shape(type(left).shape, type(right).shape, span, fmt::format("`{}`", spelling(op)));
   if (!shape) return {};
   // A cat compared with a value that it never has.
   const bool equality = op == ast::CompareOp::equal || op == ast::CompareOp::not_equal;
@@ -303,8 +275,8 @@ ExprId Checker::compare(ast::CompareOp op, ExprId left, ExprId right, Span span)
   }
   const bool both_bool = type(left).scalar == Scalar::boolean && type(right).scalar == Scalar::boolean;
   if (!both_bool || !equality) {
-    left = numeric(left, span, symbol(op));
-    right = numeric(right, span, symbol(op));
+    left = numeric(left, span, std::string(spelling(op)));
+    right = numeric(right, span, std::string(spelling(op)));
     if (!left || !right) return {};
     const bool integer = type(left).scalar == Scalar::integer && type(right).scalar == Scalar::integer;
     left = convert_scalar(left, integer ? Scalar::integer : Scalar::real, span);

@@ -103,7 +103,7 @@ TEST_CASE("damaged texts of a graph never do harm") {
   std::mt19937 random(7);
   const std::string alphabet = "%0123456789abs=:,[]#\" -.";
   int accepted = 0;
-  for (int round = 0; round < 500; ++round) {
+  for (int round = 0; round < 1000; ++round) {
     std::string damaged = text;
     for (int change = 0; change < 2; ++change) {
       const size_t at = random() % damaged.size();
