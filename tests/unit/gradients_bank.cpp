@@ -3,7 +3,8 @@
 //   # case [--model M] [--set c=v] [--estimator node=name] [param=value …] | name=truth … | node=estimator …
 // `objective` and each param named must lie within 4 standard errors of the truth, the errors under 1 % of
 // its scale, and the estimators must be those. `biased` instead of `case`: the value is what the biased
-// estimator converges to, and the plan must say that it is biased. `samples` holds for the cases below it.
+// estimator converges to, and the plan must say that it is biased. `variance`: the numbers are variances of one sample's
+// gradient, one number for all elements or one each, and are met within 2 %. `samples` holds for the cases below it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -25,7 +26,7 @@ namespace {
 
 struct Case {
   int line = 0;
-  bool biased = false;
+  bool biased = false, variance = false;
   int64_t samples = 1'000'000;
   PipelineOptions options;
   std::vector<std::string> params;
@@ -57,10 +58,11 @@ std::vector<Case> read_cases(const std::string& text) {
     std::string hash, verb;
     if (!(words >> hash >> verb) || hash != "#") continue;
     if (verb == "samples") words >> samples;
-    if (verb != "case" && verb != "biased") continue;
+    if (verb != "case" && verb != "biased" && verb != "variance") continue;
     Case one;
     one.line = line;
     one.biased = verb == "biased";
+    one.variance = verb == "variance";
     one.samples = samples;
     int part = 0;
     for (std::string word; words >> word;) {
@@ -101,6 +103,17 @@ void check_estimate(const std::string& what, double mean, double error, double t
   double rounding = 1e-9 * std::max(1.0, std::fabs(truth));
   CHECK(std::fabs(mean - truth) <= 4 * error + rounding);
   CHECK(error <= 0.01 * scale);
+}
+
+// The standard error is √(variance / samples).
+void check_variance(const ParamEstimate& gradient, const std::vector<double>& truth, int64_t samples) {
+  REQUIRE((truth.size() == 1 || truth.size() == gradient.mean.size()));
+  for (size_t k = 0; k < gradient.mean.size(); ++k) {
+    const double expected = truth[truth.size() == 1 ? 0 : k];
+    const double measured = gradient.standard_error[k] * gradient.standard_error[k] * static_cast<double>(samples);
+    INFO(fmt::format("variance [{}]: {} for {}", k, measured, expected));
+    CHECK(std::fabs(measured - expected) <= 0.02 * expected);
+  }
 }
 
 void run_case(const std::string& name, const std::string& text, const Case& one) {
@@ -151,6 +164,10 @@ void run_case(const std::string& name, const std::string& text, const Case& one)
       if (table[ParamId{p}].name != what) continue;
       found = true;
       const ParamEstimate& gradient = estimate.gradient[p];
+      if (one.variance) {
+        check_variance(gradient, truth, one.samples);
+        continue;
+      }
       REQUIRE(gradient.mean.size() == truth.size());
       for (size_t k = 0; k < truth.size(); ++k)
         check_estimate(fmt::format("d/d{}[{}]", what, k), gradient.mean[k], gradient.standard_error[k], truth[k], scale);
@@ -166,7 +183,7 @@ TEST_CASE("gradients whose truth is known") {
   for (const auto& entry : std::filesystem::directory_iterator(std::string(ALEA_SOURCE_DIR) + "/tests/gradients"))
     if (entry.path().extension() == ".alea") files.push_back(entry.path());
   std::sort(files.begin(), files.end());
-  REQUIRE(files.size() >= 17);
+  REQUIRE(files.size() >= 45);
   const char* only = std::getenv("ALEA_ONLY");
   for (const auto& path : files) {
     if (only && path.filename().string().find(only) == std::string::npos) continue;
