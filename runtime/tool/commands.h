@@ -21,5 +21,7 @@ int command_compile(Session&);
 int command_run(Session&);  // run and grad
 int command_verify(Session&);
 int command_bench(Session&);
+int command_train(Session&);
+int command_plot(Session&);
 
 }  // namespace alea

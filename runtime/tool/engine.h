@@ -40,6 +40,7 @@ class Engine {
   Engine(const Session&, const Model&, const Program&, bool interpret);
   // Values that estimators adapt are set for these params by pilot runs first.
   Estimate run(const ParamArrays& params, const RunOptions& options);
+  Driver& driver() { return *driver_; }
   const CompiledKernel* kernel() const { return kernel_.get(); }  // null for the interpreter
   int threads() const { return driver_->threads(); }
   double seconds() const { return seconds_; }  // to make native code

@@ -53,11 +53,11 @@ void add_compilation(CLI::App& app, ToolOptions& options) {
   app.add_flag("--time", options.time_stages, "print the time each stage takes");
 }
 
-void add_running(CLI::App& app, ToolOptions& options, RawOptions& raw) {
+void add_running(CLI::App& app, ToolOptions& options, RawOptions& raw, bool samples = true) {
   add_list(app, "--param", options.params, "NAME=VALUE: the value of a param, a number or a list");
   app.add_option("--params", options.params_file, "FILE.npz: values of params");
   add_list(app, "--data", options.data, "INPUT=FILE: .npy, .npz:KEY or .csv, one row a sample");
-  app.add_option("--samples", raw.samples, "how many samples");
+  if (samples) app.add_option("--samples", raw.samples, "how many samples");
   app.add_option("--seed", raw.seed, "the seed of the noise (default 0)");
   app.add_option("--threads", raw.threads, "how many threads (default: all)");
   app.add_option("--precision", raw.precision, "f64 or f32")->check(CLI::IsMember({"f64", "f32"}));
@@ -78,6 +78,8 @@ constexpr CommandEntry commands[] = {
     {Command::grad, "grad", "the objective and its gradient, each with its standard error"},
     {Command::verify, "verify", "the gradient against central differences, native code against the interpreter"},
     {Command::bench, "bench", "time per sample and step, forward and gradient"},
+    {Command::train, "train", "stochastic gradient steps on the objective"},
+    {Command::plot, "plot", "learning curves or trajectories, drawn over each other"},
 };
 
 void finish(const RawOptions& raw, ToolOptions& options) {
@@ -91,6 +93,7 @@ void finish(const RawOptions& raw, ToolOptions& options) {
   if (!raw.samples.empty()) options.samples = parse_count("--samples", raw.samples, 1, max_samples);
   if (!raw.seed.empty()) options.seed = static_cast<uint64_t>(parse_count("--seed", raw.seed, 0, INT64_MAX));
   if (!raw.threads.empty()) options.threads = static_cast<int>(parse_count("--threads", raw.threads, 1, max_threads));
+  if (options.command == Command::train) check_train_settings(options.train);
   options.single_precision = raw.precision == "f32";
   options.interpret = raw.backend == "interp";
 }
@@ -175,6 +178,19 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
         add_running(command, options, raw);
         if (entry.command == Command::run)
           command.add_option("--trace", options.trace, "FILE.npz or .csv: keep the trajectories");
+        break;
+      case Command::train:
+        add_file(command, options);
+        add_model(command, options, raw);
+        add_compilation(command, options);
+        add_running(command, options, raw, /*samples=*/false);
+        add_train_options(command, options.train);
+        break;
+      case Command::plot:
+        command
+            .add_option("FILE", options.files, "logs of `alea train --log` (.jsonl) or trajectories of `alea run --trace` (.npz)")
+            ->required();
+        add_plot_options(command, options.plot);
         break;
     }
   }

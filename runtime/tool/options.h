@@ -7,14 +7,15 @@
 #include <vector>
 
 #include "dsl/check.h"
+#include "runtime/tool/train_options.h"
 
 namespace alea {
 
-enum class Command : uint8_t { check, format, explain, compile, run, grad, verify, bench };
+enum class Command : uint8_t { check, format, explain, compile, run, grad, verify, bench, train, plot };
 
 struct ToolOptions {
   Command command{};
-  std::vector<std::string> files;  // one, but for fmt
+  std::vector<std::string> files;  // one, but for fmt and plot
   bool json = false, quiet = false;
 
   // which model, and its constants
@@ -35,6 +36,9 @@ struct ToolOptions {
 
   // compile
   std::string emit, output;
+
+  TrainSettings train;
+  PlotSettings plot;
 
   // to look inside: every command that compiles
   std::string dump_folder, stop_after;

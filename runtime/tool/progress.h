@@ -4,21 +4,24 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 
 namespace alea {
 
 class Progress {
  public:
-  Progress(bool wanted, int64_t total);
+  Progress(bool wanted, int64_t total, const char* unit = "samples");
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  void update(int64_t done);
+  // `note` is said behind the rate and the time left.
+  void update(int64_t done, std::string_view note = {});
 
  private:
   using Clock = std::chrono::steady_clock;
   bool wanted_ = false, shown_ = false;
   int64_t total_ = 0;
+  const char* unit_;
   Clock::time_point start_, last_;
 };
 

@@ -25,6 +25,8 @@ int dispatch(Session& session) {
     case Command::grad: return command_run(session);
     case Command::verify: return command_verify(session);
     case Command::bench: return command_bench(session);
+    case Command::train: return command_train(session);
+    case Command::plot: return command_plot(session);
   }
   internal_error("a command without its function");
 }

@@ -1,0 +1,303 @@
+// alea train from outside: what it reaches, that it goes on from a checkpoint and on any number of threads with the same
+// bits, what it says when it diverges or is given a wrong checkpoint.
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "runtime/npy.h"
+#include "tests/support/expectation.h"
+
+using namespace alea;
+using Catch::Matchers::Contains;
+using Json = nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+// A folder that is there during one test.
+struct Folder {
+  fs::path path = fs::temp_directory_path() / ("alea_train_" + std::to_string(getpid()));
+  Folder() {
+    fs::remove_all(path);
+    fs::create_directories(path);
+  }
+  ~Folder() { fs::remove_all(path); }
+  void write(const std::string& name, const std::string& text) const { test::write_text(path / name, text); }
+  std::string read(const std::string& name) const { return test::read_text(path / name); }
+  bool has(const std::string& name) const { return fs::exists(path / name); }
+  test::CommandResult run(const std::string& line) const { return test::run_command(line, path); }
+  Json json(const std::string& arguments) const {
+    const auto result = run("alea train " + arguments + " --json");
+    INFO(arguments << "\n" << result.out << result.error);
+    REQUIRE(Json::accept(result.out));
+    return Json::parse(result.out);
+  }
+};
+
+const std::string binary = ALEA_BINARY_DIR "/bin/alea";
+
+const char* const quadratic = R"(graph quadratic {
+  param x: real[2] = [5, -3]
+  z ~ normal(0, 1)
+  cost sum(square(x - [1, 2])) + 0.1*z*x[0]
+})";
+
+// A coin whose reward is 3 for heads: trained by score with a baseline.
+const char* const coin = R"(mdp coin {
+  horizon 3
+  state s: real = 0
+  action heads: bool
+  s' = s + (if heads then 1.0 else 0.0)
+  reward if heads then 3.0 else 0.0
+}
+policy logit_policy for coin { param l: real  heads ~ bernoulli(logits = l) by score })";
+
+}  // namespace
+
+TEST_CASE("every optimiser finds the lowest point of a noisy quadratic") {
+  const Folder folder;
+  folder.write("q.alea", quadratic);
+  for (const std::string optimiser : {"sgd", "momentum", "adam", "adamw", "rmsprop"}) {
+    const Json json = folder.json("q.alea --steps 600 --lr-schedule cosine --lr " +
+                                  std::string(optimiser == "sgd"        ? "0.1"
+                                              : optimiser == "momentum" ? "0.02"
+                                                                        : "0.05") +
+                                  " --optimizer " + optimiser);
+    INFO(optimiser << json);
+    // Noise of 0.1 / √64 in the gradient leaves far less than this.
+    CHECK(json["params"]["x"]["value"][0].get<double>() == Approx(1).margin(0.02));
+    CHECK(json["params"]["x"]["value"][1].get<double>() == Approx(2).margin(0.02));
+    CHECK(json["end"] == "steps");
+    CHECK(json["evaluations"].size() == 11);
+  }
+}
+
+TEST_CASE("a reward is raised, by score with a baseline too") {
+  const Folder folder;
+  folder.write("coin.alea", coin);
+  const Json json = folder.json("coin.alea --steps 300 --lr 0.1");
+  CHECK(json["params"]["l"]["value"][0].get<double>() > 3);
+  CHECK(json["evaluations"].back()["evaluation"]["mean"].get<double>() > 8.5);
+  const Json reached = folder.json("coin.alea --steps 300 --lr 0.1 --target 8 --eval-every 5");
+  CHECK(reached["end"] == "target");
+  CHECK(reached["steps"].get<int>() < 100);
+  CHECK(reached["evaluations"].back()["evaluation"]["mean"].get<double>() >= 8);
+}
+
+TEST_CASE("a linear-quadratic regulator is trained to the optimum of Riccati's recursion") {
+  const Folder folder;
+  // x' = A x + B u with A = [[1, 0.05], [0, 1]], B = [0.0025, 0.05], costs x·x + 0.1 u², x₀ ~ normal(0, I), 50 steps: the
+  // optimum of all controls is tr P₀ = 33.4216768 with P_T = 0 and
+  // P_t = I + A'P A - A'P B (0.1 + B'P B)⁻¹ B'P A, P = P_{t+1}.
+  folder.write("regulator.alea", R"(mdp regulator {
+  horizon 50
+  state x: real[2] ~ normal(zeros(2), 1)
+  action u: real
+  x' = [x[0] + 0.05*x[1] + 0.0025*u, x[1] + 0.05*u]
+  cost dot(x, x) + 0.1*u^2
+}
+policy gain for regulator { param K: real[50, 2] = 1  u = -dot(K[time], x) })");
+  const Json json = folder.json("regulator.alea --steps 2000 --batch 256 --lr 0.1 --lr-schedule cosine");
+  const auto gains = json["params"]["K"]["value"].get<std::vector<double>>();
+
+  using Matrix = std::array<std::array<double, 2>, 2>;
+  const auto backwards = [](const std::vector<double>* gains) {
+    Matrix p{};  // of the state after the last step
+    for (int t = 49; t >= 0; --t) {
+      // Columns of A and B through P.
+      const auto form = [&](std::array<double, 2> v, std::array<double, 2> w) {
+        double sum = 0;
+        for (size_t i = 0; i < 2; ++i)
+          for (size_t j = 0; j < 2; ++j) sum += v[i] * p[i][j] * w[j];
+        return sum;
+      };
+      const std::array<double, 2> b{0.0025, 0.05};
+      const std::array<std::array<double, 2>, 2> a{{{1, 0}, {0.05, 1}}};
+      std::array<double, 2> k;
+      for (size_t i = 0; i < 2; ++i) k[i] = gains ? (*gains)[static_cast<size_t>(2 * t) + i] : form(b, a[i]) / (0.1 + form(b, b));
+      Matrix next;
+      for (size_t i = 0; i < 2; ++i)
+        for (size_t j = 0; j < 2; ++j)
+          next[i][j] =
+              (i == j) + form(a[i], a[j]) - k[i] * form(b, a[j]) - k[j] * form(a[i], b) + k[i] * k[j] * (0.1 + form(b, b));
+      p = next;
+    }
+    return p[0][0] + p[1][1];
+  };
+  const double optimum = backwards(nullptr), trained = backwards(&gains);
+  CHECK(optimum == Approx(33.4216768).epsilon(1e-8));
+  CHECK(trained >= optimum);
+  CHECK(trained < optimum * 1.001);
+}
+
+TEST_CASE("the thread count changes no bit") {
+  const Folder folder;
+  folder.write("coin.alea", coin);
+  const std::string arguments = "train coin.alea --steps 20 --batch 512 --out ";
+  CHECK(folder.run("alea " + arguments + "one.npz --threads 1").status == 0);
+  CHECK(folder.run("alea " + arguments + "three.npz --threads 3").status == 0);
+  CHECK(folder.read("one.npz") == folder.read("three.npz"));
+}
+
+TEST_CASE("a run that was killed goes on to the same bits") {
+  const Folder folder;
+  folder.write("coin.alea", coin);
+  const std::string common = "coin.alea --steps 3000 --batch 2048 --every 7 --eval-every 10 --lr-schedule linear ";
+  REQUIRE(folder.run("alea train " + common + "--out whole.npz --log whole.jsonl --plot whole.svg").status == 0);
+  int killed = 0;
+  for (int attempt = 0; attempt < 10 || !folder.has("state"); ++attempt) {
+    const std::string resume = folder.has("state") ? " --resume state" : "";
+    const auto result = folder.run("timeout -s KILL " + std::to_string(0.03 + 0.017 * attempt) + " " + binary + " train " +
+                                   common + "--log part.jsonl --checkpoint state" + resume);
+    INFO(result.error);
+    REQUIRE((result.status == 0 || result.status == 137));
+    killed += result.status == 137;
+  }
+  CHECK(killed >= 5);
+  REQUIRE(folder.has("state"));
+  const auto last =
+      folder.run("alea train " + common + "--log part.jsonl --checkpoint state --resume state --out part.npz --plot part.svg");
+  INFO(last.error);
+  REQUIRE(last.status == 0);
+  CHECK(folder.read("part.npz") == folder.read("whole.npz"));
+  CHECK(folder.read("part.jsonl") == folder.read("whole.jsonl"));
+  CHECK(folder.read("part.svg") == folder.read("whole.svg"));
+}
+
+TEST_CASE("a checkpoint that is damaged, foreign or of other settings is refused") {
+  const Folder folder;
+  folder.write("q.alea", quadratic);
+  folder.write("coin.alea", coin);
+  REQUIRE(folder.run("alea train q.alea --steps 10 --checkpoint state").status == 0);
+  const std::string whole = folder.read("state");
+  const auto refused = [&](const std::string& arguments, int status, const std::string& message) {
+    const auto result = folder.run("alea train " + arguments);
+    INFO(arguments << result.error);
+    CHECK(result.status == status);
+    CHECK_THAT(result.error, Contains(message));
+  };
+  refused("coin.alea --steps 20 --resume state", 2, "another model");
+  refused("q.alea --steps 20 --seed 1 --resume state", 2, "other settings");
+  refused("q.alea --steps 20 --precision f32 --resume state", 2, "precision");
+  refused("q.alea --steps 20 --resume nowhere", 4, "nowhere");
+  folder.write("half", whole.substr(0, whole.size() / 2));
+  refused("q.alea --steps 20 --resume half", 4, "half");
+  folder.write("text", "not a checkpoint");
+  refused("q.alea --steps 20 --resume text", 4, "text");
+  // One bit of a number in the middle.
+  int noticed = 0;
+  for (size_t at = 200; at < whole.size(); at += whole.size() / 7) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 4);
+    folder.write("damaged", damaged);
+    noticed += folder.run("alea train q.alea --steps 20 --eval-every 1 --resume damaged").status != 0;
+  }
+  CHECK(noticed >= 5);
+}
+
+TEST_CASE("a full disk ends the run with status 4 and leaves the old checkpoint whole") {
+  const Folder folder;
+  folder.write("q.alea", quadratic);
+  REQUIRE(folder.run("alea train q.alea --steps 10 --eval-every 5 --checkpoint state").status == 0);
+  const std::string whole = folder.read("state");
+  const auto full = folder.run("bash -c \"trap '' XFSZ; ulimit -f 1; exec " + binary +
+                               " train q.alea --steps 20 --eval-every 5 --resume state "
+                               "--checkpoint state\"");
+  INFO(full.error);
+  CHECK(full.status == 4);
+  CHECK_THAT(full.error, Contains("cannot write state"));
+  CHECK(folder.read("state") == whole);
+  CHECK(folder.run("alea train q.alea --steps 10 --log /dev/full").status == 4);
+}
+
+TEST_CASE("divergence is told with its step and its node, and the last good params are kept") {
+  const Folder folder;
+  folder.write("root.alea", "graph g {\n  param x: real = 5\n  z ~ normal(0, 1)\n  y = sqrt(x - 0.1*z)\n  cost y\n}\n");
+  const auto result = folder.run("alea train root.alea --steps 300 --lr 0.1 --optimizer sgd --out good.npz");
+  CHECK(result.status == 3);
+  CHECK_THAT(result.error, Contains("diverged in step 1") && Contains("`y` at root.alea:4:7 is"));
+  const NamedArrays kept = read_npz(folder.read("good.npz"), "good.npz");
+  CHECK(kept.at("x").values[0] > 0.2);
+  CHECK(kept.at("x").values[0] < 0.6);
+  // The step before was still made: at these params the objective is finite on most samples.
+  CHECK(folder.run("alea run root.alea --params good.npz --samples 64").status == 0);
+}
+
+TEST_CASE("params go out and in, and a run begins from them") {
+  const Folder folder;
+  folder.write("q.alea", quadratic);
+  REQUIRE(folder.run("alea train q.alea --steps 200 --lr 0.1 --out p.npz").status == 0);
+  const Json again = folder.json("q.alea --params p.npz --steps 1");
+  CHECK(again["evaluations"][0]["evaluation"]["mean"].get<double>() < 0.1);
+}
+
+TEST_CASE("losses of one file share their params, and one model is trained while another is judged") {
+  const Folder folder;
+  folder.write("two.alea", R"(param a: real = 2
+param b: real = 4
+graph actor { z ~ normal(0, 0.1)  cost (a - stop(b))^2 + z*a }
+graph critic { z ~ normal(0, 0.1)  cost (b - 1)^2 + z*b }
+graph apart { cost (a - 1)^2 + (b - 1)^2 })");
+  const Json json = folder.json("two.alea --model actor,critic --eval-model apart --steps 400 --lr 0.05 --lr-schedule linear");
+  CHECK(json["params"]["a"]["value"][0].get<double>() == Approx(1).margin(0.03));
+  CHECK(json["params"]["b"]["value"][0].get<double>() == Approx(1).margin(0.03));
+  CHECK(json["evaluations"][0]["evaluation"]["mean"].get<double>() == Approx(10));
+}
+
+TEST_CASE("rows of data are taken in shuffled batches") {
+  const Folder folder;
+  std::string rows = "x,y\n";
+  for (int k = 0; k < 100; ++k) rows += std::to_string(0.02 * k - 1) + "," + std::to_string(0.06 * k - 3 + 0.5) + "\n";
+  folder.write("rows.csv", rows);
+  folder.write("line.alea",
+               "graph line {\n  input row: real[2]\n  param slope: real\n  param offset: real\n"
+               "  cost (slope*row[0] + offset - row[1])^2\n}\n");
+  const Json json =
+      folder.json("line.alea --data row=rows.csv --steps 500 --batch 10 --lr 0.1 --lr-schedule cosine --eval-samples 100");
+  CHECK(json["params"]["slope"]["value"][0].get<double>() == Approx(3).margin(1e-3));
+  CHECK(json["params"]["offset"]["value"][0].get<double>() == Approx(0.5).margin(1e-3));
+}
+
+TEST_CASE("a wrong option of train is named") {
+  const Folder folder;
+  folder.write("q.alea", quadratic);
+  folder.write("fixed.alea", "graph g { z ~ normal(0, 1)  cost z }");
+  for (const auto& [arguments, message] : std::vector<std::pair<std::string, std::string>>{
+           {"q.alea", "--steps"},
+           {"q.alea --steps 0", "--steps"},
+           {"q.alea --steps 5 --lr 0", "--lr"},
+           {"q.alea --steps 5 --lr nan", "--lr"},
+           {"q.alea --steps 5 --optimizer adma", "adma"},
+           {"q.alea --steps 5 --momentum 1", "--momentum"},
+           {"q.alea --steps 5 --out p.txt", ".npz"},
+           {"q.alea --steps 5 --plot p.png", ".svg"},
+           {"q.alea --steps 5 --batch 4 --samples-per-row 8", "--samples-per-row"},
+           {"q.alea --steps 5 --weight-decay 0.1", "adamw"},
+           {"fixed.alea --steps 5", "no params"},
+       }) {
+    const auto result = folder.run("alea train " + arguments);
+    INFO(arguments << "\n" << result.error);
+    CHECK(result.status == 2);
+    CHECK_THAT(result.error, Contains(message));
+  }
+}
+
+TEST_CASE("logs and trajectories are drawn over each other") {
+  const Folder folder;
+  folder.write("coin.alea", coin);
+  REQUIRE(folder.run("alea train coin.alea --steps 20 --log a.jsonl --seed 1 --plot curve.svg").status == 0);
+  REQUIRE(folder.run("alea train coin.alea --steps 20 --log b.jsonl --seed 2").status == 0);
+  REQUIRE(folder.run("alea plot a.jsonl b.jsonl --label first --label 'a<b' -o both.svg").status == 0);
+  const std::string both = folder.read("both.svg");
+  CHECK_THAT(both, Contains(">first</text>") && Contains(">a&lt;b</text>") && Contains("<polygon"));
+  CHECK_THAT(folder.read("curve.svg"), Contains("coin, policy logit_policy") && Contains("in training"));
+  REQUIRE(folder.run("alea run coin.alea --samples 64 --trace t.npz").status == 0);
+  REQUIRE(folder.run("alea plot t.npz --value s --samples 3 -o t.svg").status == 0);
+  CHECK_THAT(folder.read("t.svg"), Contains("s, sample 2"));
+  CHECK(folder.run("alea plot t.npz --value nothing -o t.svg").status == 2);
+  CHECK(folder.run("alea plot coin.alea -o t.svg").status == 2);
+  CHECK(folder.run("alea plot nowhere.jsonl -o t.svg").status == 4);
+}
