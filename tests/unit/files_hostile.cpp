@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <nlohmann/json.hpp>
 
 #include "tests/support/expectation.h"
 
@@ -65,6 +66,23 @@ TEST_CASE("nesting without end is refused") {
   refused("signs", "graph g { cost " + repeat("-", 100'000) + "1 }", "chain_too_long");
   refused("ifs", "graph g { cost " + repeat("if true then ", 20'000) + "1" + repeat(" else 2", 20'000) + " }",
           "nesting_too_deep");
+}
+
+TEST_CASE("rows of ten thousand operators, and of hundreds of else if, run") {
+  const auto gradient = [](const std::string& cost) {
+    const std::string model =
+        "graph g { param w: real = 0.5 c ~ categorical([0.25, 0.5, 0.25]) x ~ normal(w, 1) cost " + cost + " }";
+    const auto result = test::run_command("alea grad - --json --samples 128", fs::temp_directory_path(), model);
+    INFO(result.out << result.error.substr(0, 1000));
+    REQUIRE(result.status == 0);
+    return nlohmann::json::parse(result.out).at("gradient").at("w").at("mean").at(0).get<double>();
+  };
+  CHECK(gradient(repeat("x*0.0001 + ", 10'000) + "w") == Approx(2).epsilon(1e-9));
+  CHECK(gradient(repeat("2*w - w - ", 10'000) + "x") == Approx(2 - 1 - 3 * 9999 - 1));
+  std::string known = "x * (";
+  for (int i = 0; i < 10'000; ++i) known += fmt::format("if 7000 == {0} then {0} else ", i);
+  CHECK(gradient(known + "1)") == Approx(7000));
+  CHECK(gradient("x * (" + repeat("if c == 1 then 3 else if c == 0 then 3 else ", 150) + "3)") == Approx(3));
 }
 
 TEST_CASE("files beyond the limit are refused unread") {
