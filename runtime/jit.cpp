@@ -2,6 +2,7 @@
 // its bytes can be cached and shown.
 #include "runtime/jit.h"
 
+#include <llvm/Config/llvm-config.h>
 #include <llvm/ExecutionEngine/Orc/ExecutionUtils.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/IR/LegacyPassManager.h>
@@ -19,6 +20,7 @@
 
 #include "compiler/codegen/emit.h"
 #include "dsl/diagnostic.h"
+#include "runtime/kernel_cache.h"
 #include "runtime/symbols.h"
 
 namespace alea {
@@ -127,13 +129,40 @@ struct CompiledKernel::Parts {
   Program program;
   EmitOptions emit_options;
   bool keep_text = false;
+  std::string cache_folder;
   LinkedModule main, alone;  // alone: the objective's function, of a program with a gradient
   std::once_flag alone_once;
   int64_t workspace_bytes = 0, uniform_bytes = 0;
   std::string llvm_raw, llvm, assembly, object;
   JitTimes times;
 
-  // Returns the object file.
+  // All that decides the object file; empty where the version of this code is not known.
+  std::string cache_key(const EmitOptions& options) const {
+    const std::string version = code_version();
+    if (version.empty()) return {};
+    std::string key = "code " + version + ", LLVM " LLVM_VERSION_STRING ", " + options.cpu + " " + options.features;
+    key += options.precision == Precision::f64 ? ", f64" : ", f32";
+    for (int number : {options.forward_lanes, options.backward_lanes, static_cast<int>(options.objective_function),
+                       static_cast<int>(options.gradient_function)})
+      key += " " + std::to_string(number);
+    return key + "\n" + print(program);
+  }
+
+  // The object file, from the cache or made.
+  std::string object_file(const EmitOptions& options) {
+    const std::string key = cache_folder.empty() || keep_text ? std::string() : cache_key(options);
+    if (key.empty()) return compile(options);
+    if (auto found = load_kernel(cache_folder, key)) {
+      workspace_bytes = found->workspace_bytes;
+      uniform_bytes = found->uniform_bytes;
+      times.from_cache = true;
+      return std::move(found->object);
+    }
+    std::string made = compile(options);
+    save_kernel(cache_folder, key, {workspace_bytes, uniform_bytes, made});
+    return made;
+  }
+
   std::string compile(const EmitOptions& options) {
     const auto begin = Clock::now();
     const std::unique_ptr<llvm::TargetMachine> machine = make_machine(options.cpu, options.features);
@@ -182,7 +211,8 @@ CompiledKernel::CompiledKernel(const Program& program, const JitOptions& options
   emit_options.objective_function = !program.has_gradient || options.keep_text;
   parts_->program = program;
   parts_->keep_text = options.keep_text;
-  parts_->object = parts_->compile(emit_options);
+  parts_->cache_folder = options.cache_folder;
+  parts_->object = parts_->object_file(emit_options);
   parts_->main = link(parts_->object, emit_options);
 }
 
@@ -198,7 +228,7 @@ KernelFunction CompiledKernel::forward() const {
     EmitOptions options = parts_->emit_options;
     options.objective_function = true;
     options.gradient_function = false;
-    parts_->alone = link(parts_->compile(options), options);
+    parts_->alone = link(parts_->object_file(options), options);
   });
   return parts_->alone.forward;
 }

@@ -13,11 +13,13 @@ struct JitOptions {
   bool single_precision = false;
   std::string cpu, features;                  // empty: this machine's
   int forward_lanes = 0, backward_lanes = 0;  // 0: as measured best
+  std::string cache_folder;                   // compiled objects are looked for and kept there; empty: nowhere
   bool keep_text = false;                     // for --emit: the module before and after optimisation, assembly
 };
 
 struct JitTimes {
   double emit = 0, optimise = 0, generate = 0;  // seconds
+  bool from_cache = false;
 };
 
 class CompiledKernel {

@@ -10,6 +10,7 @@
 #include "runtime/data.h"
 #include "runtime/driver.h"
 #include "runtime/errors.h"
+#include "runtime/kernel_cache.h"
 #include "runtime/params.h"
 #include "runtime/standard_files.h"
 
@@ -52,6 +53,7 @@ CompileResult compile_loaded(LoadedFile file, const CompileOptions& options, con
     if (!options.interpret) {
       JitOptions jit;
       jit.single_precision = options.single_precision;
+      jit.cache_folder = default_cache_folder();
       parts->kernel = std::make_unique<CompiledKernel>(parts->compiled->program, jit);
     }
     DriverOptions driver;

@@ -11,6 +11,7 @@
 #include "runtime/data.h"
 #include "runtime/errors.h"
 #include "runtime/file.h"
+#include "runtime/kernel_cache.h"
 #include "runtime/params.h"
 
 namespace alea {
@@ -142,14 +143,19 @@ Engine::Engine(const Session& session, const Model& model, const Program& progra
   if (!interpret) {
     JitOptions options;
     options.single_precision = session.options.single_precision;
+    options.cache_folder = default_cache_folder();
     options.keep_text = !session.options.dump_folder.empty();
     kernel_ = std::make_unique<CompiledKernel>(program, options);
     dump(session, 4, "llvm-raw", kernel_->llvm_raw());
     dump(session, 5, "llvm", kernel_->llvm());
     dump(session, 6, "asm", kernel_->assembly());
-    note_time(session, "emit", kernel_->times().emit);
-    note_time(session, "optimise", kernel_->times().optimise);
-    note_time(session, "generate", kernel_->times().generate);
+    if (kernel_->times().from_cache) {
+      note_time(session, "from cache", seconds_since(start));
+    } else {
+      note_time(session, "emit", kernel_->times().emit);
+      note_time(session, "optimise", kernel_->times().optimise);
+      note_time(session, "generate", kernel_->times().generate);
+    }
   }
   stop_after(session, "native");
   DriverOptions options;

@@ -1,4 +1,6 @@
 // The command from outside: exit statuses, the shape of its JSON, what it says when it is called wrongly.
+#include <unistd.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -209,4 +211,20 @@ TEST_CASE("help and version have status 0") {
   CHECK_THAT(command("grad --help").out, Contains("--samples"));
   CHECK_THAT(command("--version").out, Contains("alea 0."));
   CHECK(command("").status == 2);
+}
+
+TEST_CASE("a kernel comes from the cache the second time, and gives the same numbers") {
+  const fs::path folder = fs::temp_directory_path() / ("alea_tool_cache_" + std::to_string(getpid()));
+  fs::remove_all(folder);
+  const std::string arguments = "grad std:cart_pole --samples 256 --time";
+  const auto with_cache = [&] { return test::run_command("XDG_CACHE_HOME=" + folder.string() + " alea " + arguments, root, {}); };
+  const auto first = with_cache(), second = with_cache();
+  const auto without = test::run_command("ALEA_CACHE=off alea " + arguments, root, {});
+  fs::remove_all(folder);
+  CHECK(first.status == 0);
+  CHECK_THAT(first.error, Contains("generate") && !Contains("from cache"));
+  CHECK_THAT(second.error, Contains("from cache") && !Contains("generate"));
+  CHECK_THAT(without.error, Contains("generate") && !Contains("from cache"));
+  CHECK(second.out == first.out);
+  CHECK(without.out == first.out);
 }
