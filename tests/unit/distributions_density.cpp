@@ -123,6 +123,47 @@ TEST_CASE("log densities agree with 50 digits", "[density]") {
   }
 }
 
+// By central differences of the reference in 50 digits. Relative to what one argument's own size makes of a change of the log
+// density by 1.
+TEST_CASE("derivatives of log densities in the arguments agree with 50 digits", "[density]") {
+  for (const Reference& law : references()) {
+    // A count and the bounds of a support are data here: no slope is asked for in them.
+    std::vector<size_t> varied, fixed;
+    for (size_t k = 0; k < law.formals.size(); ++k)
+      (law.formals[k] == "n" || law.formals[k] == "low" || law.formals[k] == "high" ? fixed : varied).push_back(k);
+    if (varied.empty()) continue;
+    std::string declarations;
+    for (const size_t k : varied) declarations += fmt::format("  param {}: real\n", law.formals[k]);
+    for (const size_t k : fixed) declarations += fmt::format("  input {}: real\n", law.formals[k]);
+    const std::string value = law.name == "bernoulli" ? "x > 0" : law.discrete ? "int(x)" : "x";
+    NativeModel draws(fmt::format("graph g {{\n{}  drawn ~ {}({})\n  cost drawn\n}}\n", inputs_text(law.formals), law.name,
+                                  arguments_text(law)));
+    NativeModel densities(fmt::format("graph g {{\n{}  input x: real\n  cost {}.logpdf({}, {})\n}}\n", declarations, law.name,
+                                      value, arguments_text(law)));
+    for (const std::vector<double>& point : law.points)
+      for (const double x : draws.objectives({}, columns(point), 12)) {
+        std::vector<double> params;
+        for (const size_t k : varied) params.push_back(point[k]);
+        std::vector<std::vector<double>> inputs;
+        for (const size_t k : fixed) inputs.push_back({point[k]});
+        inputs.push_back({x});
+        const auto sample = densities.single_samples(params, 1, inputs)[0];
+        for (size_t k = 0; k < varied.size(); ++k) {
+          WidePoint wide(point.begin(), point.end());
+          Wide& moved = wide[varied[k]];
+          const Wide size = moved != 0 ? Wide(abs(moved)) : Wide(1), step = size * Wide(1e-16);
+          moved += step;
+          const Wide above = law.log_density(wide, Wide(x));
+          moved -= 2 * step;
+          const double truth = static_cast<double>(Wide((above - law.log_density(wide, Wide(x))) / (2 * step)));
+          INFO(fmt::format("{} ({}) at {}, {}: {} for {}", law.name, fmt::join(point, ", "), x, law.formals[varied[k]],
+                           sample.gradient[k], truth));
+          CHECK(std::fabs(sample.gradient[k] - truth) <= 1e-10 * std::max(std::fabs(truth), 1 / static_cast<double>(size)));
+        }
+      }
+  }
+}
+
 TEST_CASE("log densities of categorical outcomes and vectors agree with 50 digits", "[density]") {
   // Rows of logits from -500 to 500.
   NativeModel categorical(

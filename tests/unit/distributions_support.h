@@ -53,11 +53,13 @@ class NativeModel {
     double objective;
     std::vector<double> gradient;
   };
-  std::vector<Sample> single_samples(const std::vector<double>& params, int64_t count) {
+  std::vector<Sample> single_samples(const std::vector<double>& params, int64_t count,
+                                     const std::vector<std::vector<double>>& inputs = {}) {
     std::vector<Sample> result;
-    run(params, {}, count * group_size, kernel_->gradient(), 1, [&](const double* objective, const double* gradient, int64_t) {
-      result.push_back({objective[0], std::vector<double>(gradient, gradient + params.size())});
-    });
+    run(params, inputs, count * group_size, kernel_->gradient(), 1,
+        [&](const double* objective, const double* gradient, int64_t) {
+          result.push_back({objective[0], std::vector<double>(gradient, gradient + params.size())});
+        });
     return result;
   }
 
