@@ -98,7 +98,9 @@ struct Flow {
     if (op == Op::wrap && edge(model, bounds, random, id, 0) == Edge::jump) {
       // What crosses the cut smoothly is up to each user.
       Targets jumps = seeds_reach[id];
-      for (NodeId user : users[id]) jumps |= wrap_edge(graph, user) == Edge::jump ? reach[user] : jump[user];
+      // A draw that is a wrapped angle has asked its own users (see wrapped_jumps).
+      for (NodeId user : users[id])
+        jumps |= graph.op(user) != Op::draw && wrap_edge(graph, user) == Edge::jump ? reach[user] : jump[user];
       give(inputs[0], reached, jumps & reached, stopped_bits);
       return;
     }
@@ -111,6 +113,13 @@ struct Flow {
         case Edge::jump: give(inputs[k], reached, reached, stopped_bits); break;
       }
     }
+  }
+
+  // The targets for which a draw that is a wrapped angle jumps where it crosses the cut.
+  Targets wrapped_jumps(NodeId draw) const {
+    Targets jumps = seeds_reach[draw];
+    for (NodeId user : users[draw]) jumps |= wrap_edge(model.graph, user) == Edge::jump ? reach[user] : jump[user];
+    return jumps & reach[draw];
   }
 
   void seed(NodeId id, Targets reached, Targets jumped) {
@@ -158,13 +167,16 @@ struct Analysis {
     return {};
   }
 
+  // What crosses the cut of a wrapped angle is up to the draw's users.
+  NodeId unwrapped(NodeId id) const { return model.graph.op(id) == Op::wrap ? model.graph.input(id, 0) : id; }
+
   void judge_laws(Flow& flow) {
     for (uint32_t k = 0; k < model.draws.size(); ++k) {
       DrawId id{k};
       const GraphDraw& draw = model.draws[id];
       std::string why;
       if (draw.discrete) why = "its values are discrete";
-      else if (find_jump_between(flow, model.graph.input(draw.node, 0), draw.arguments, {}))
+      else if (find_jump_between(flow, unwrapped(model.graph.input(draw.node, 0)), draw.arguments, {}))
         why = "its sampling map has a jump in an argument";
       facts.reparam_refused.add(why);
       facts.reparam_allowed.add(why.empty());
@@ -209,6 +221,7 @@ struct Analysis {
   void decide(Flow& flow, DrawId id, bool enumerable) {
     const GraphDraw& draw = model.draws[id];
     Choice& choice = facts.choices[id];
+    if (model.graph.op(model.graph.input(draw.node, 0)) == Op::wrap) flow.jump[draw.node] |= flow.wrapped_jumps(draw.node);
     Targets reached = flow.reach[draw.node], jumped = flow.jump[draw.node], stopped = flow.stopped[draw.node];
     choice.reached |= reached;
     Targets reparam = 0, score = 0, enumerate = 0;

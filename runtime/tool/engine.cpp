@@ -74,6 +74,17 @@ bool is_program_text(const Session& session, SourceId source) {
   return file.name().ends_with(".aleair") || looks_like_program(file.text());
 }
 
+std::vector<std::pair<std::string, std::string>> estimator_requests(const Session& session) {
+  std::vector<std::pair<std::string, std::string>> requests;
+  for (const std::string& text : session.options.estimators) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw UsageError{fmt::format("--estimator: `{}` is not of the form node=name", text)};
+    requests.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return requests;
+}
+
 Model compile_model(Session& session) {
   const auto start = Clock::now();
   const SourceId source = load_source(session);
@@ -89,12 +100,7 @@ Model compile_model(Session& session) {
 
   PipelineOptions options;
   options.check = session.options.check;
-  for (const std::string& text : session.options.estimators) {
-    const size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0)
-      throw UsageError{fmt::format("--estimator: `{}` is not of the form node=name", text)};
-    options.choose.estimators.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-  }
+  options.choose.estimators = estimator_requests(session);
   if (!session.options.dump_folder.empty())
     options.dump = [&](int number, const std::string& stage, const std::string& text) { dump(session, number, stage, text); };
   options.time = [&](const std::string& stage, double seconds) {
@@ -106,6 +112,7 @@ Model compile_model(Session& session) {
   auto compiled = compile(session.sources, *files, options, diagnostics);
   require_no_errors(session, diagnostics);
   if (!compiled) internal_error("the pipeline gave neither a program nor an error");
+  model.files = files;
   model.compiled = std::make_unique<Compiled>(std::move(*compiled));
   model.seconds = seconds_since(start);
   return model;
@@ -134,7 +141,10 @@ Model prepare_model(Session& session) {
 }
 
 Estimate Engine::run(const ParamArrays& params, const RunOptions& options) {
-  if (options.gradient && program_->has_gradient) adapt(*driver_, *program_, params, options.seed);
+  if (options.gradient && program_->has_gradient && adapted_for_ != params) {
+    adapt(*driver_, *program_, params, options.seed);
+    adapted_for_ = params;
+  }
   return driver_->run(params, options);
 }
 

@@ -13,6 +13,7 @@
 namespace alea {
 
 struct Model {
+  std::shared_ptr<const ParsedFiles> files;  // null for a printed program
   std::unique_ptr<Compiled> compiled;
   ParamArrays params;  // initial values, then --params, then --param
   std::vector<InputRows> inputs;
@@ -23,6 +24,9 @@ struct Model {
 
 // Thrown after the stage that --stop-after names: status 0.
 struct Stopped {};
+
+// The pairs of --estimator; throws UsageError.
+std::vector<std::pair<std::string, std::string>> estimator_requests(const Session&);
 
 // Parses, checks and compiles, or reads a printed program; throws ModelError. Writes the text of each stage where
 // --dump-dir asks for it.
@@ -38,7 +42,7 @@ Model prepare_model(Session&);
 class Engine {
  public:
   Engine(const Session&, const Model&, const Program&, bool interpret);
-  // Values that estimators adapt are set for these params by pilot runs first.
+  // Values that estimators adapt are set by pilot runs first, once for the same params.
   Estimate run(const ParamArrays& params, const RunOptions& options);
   Driver& driver() { return *driver_; }
   const CompiledKernel* kernel() const { return kernel_.get(); }  // null for the interpreter
@@ -49,6 +53,7 @@ class Engine {
   const Program* program_;
   std::unique_ptr<CompiledKernel> kernel_;
   std::unique_ptr<Driver> driver_;
+  std::optional<ParamArrays> adapted_for_;
   double seconds_ = 0;
 };
 

@@ -76,6 +76,8 @@ constexpr CommandEntry commands[] = {
     {Command::compile, "compile", "what a stage of the compiler makes of a model"},
     {Command::run, "run", "the objective with its standard error"},
     {Command::grad, "grad", "the objective and its gradient, each with its standard error"},
+    {Command::compare, "compare", "every admissible estimator of every node, side by side: variance, time, agreement"},
+    {Command::tune, "tune", "the estimators that a pilot run finds best, as `by` clauses"},
     {Command::verify, "verify", "the gradient against central differences, native code against the interpreter"},
     {Command::bench, "bench", "time per sample and step, forward and gradient"},
     {Command::train, "train", "stochastic gradient steps on the objective"},
@@ -89,6 +91,7 @@ void finish(const RawOptions& raw, ToolOptions& options) {
       throw UsageError{fmt::format("--set: `{}` is not of the form name=value", text)};
     options.check.constants[text.substr(0, equals)] = text.substr(equals + 1);
   }
+  if (options.command == Command::compare || options.command == Command::tune) options.samples = 100'000;
   if (options.command == Command::verify) options.samples = 0;  // as many as the time allows
   if (!raw.samples.empty()) options.samples = parse_count("--samples", raw.samples, 1, max_samples);
   if (!raw.seed.empty()) options.seed = static_cast<uint64_t>(parse_count("--seed", raw.seed, 0, INT64_MAX));
@@ -172,12 +175,16 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
       case Command::grad:
       case Command::verify:
       case Command::bench:
+      case Command::compare:
+      case Command::tune:
         add_file(command, options);
         add_model(command, options, raw);
         add_compilation(command, options);
         add_running(command, options, raw);
         if (entry.command == Command::run)
           command.add_option("--trace", options.trace, "FILE.npz or .csv: keep the trajectories");
+        if (entry.command == Command::tune)
+          command.add_flag("--write", options.write, "write the `by` clauses into the model's file");
         break;
       case Command::train:
         add_file(command, options);

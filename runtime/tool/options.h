@@ -11,7 +11,7 @@
 
 namespace alea {
 
-enum class Command : uint8_t { check, format, explain, compile, run, grad, verify, bench, train, plot };
+enum class Command : uint8_t { check, format, explain, compile, run, grad, verify, bench, compare, tune, train, plot };
 
 struct ToolOptions {
   Command command{};
@@ -30,6 +30,8 @@ struct ToolOptions {
   int threads = 0;  // 0: all
   bool single_precision = false, interpret = false;
   std::string trace;  // run: where the trajectories go
+
+  bool write = false;  // tune: the `by` clauses into the model's file
 
   // fmt
   bool only_check_format = false;

@@ -1,0 +1,94 @@
+// alea compare: the admissible estimators of every node, side by side on shared noise.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/errors.h"
+#include "runtime/text_table.h"
+#include "runtime/tool/candidates.h"
+#include "runtime/tool/commands.h"
+#include "runtime/tool/progress.h"
+
+namespace alea {
+
+namespace {
+
+// One number where the gradient has one element, else the norm.
+std::string gradient_text(const Measurement& measurement) {
+  if (measurement.gradient.size() == 1)
+    return fmt::format("{} ± {}", number_text(measurement.gradient[0]), number_text(measurement.gradient_error[0]));
+  double square = 0, error = 0;
+  for (const double value : measurement.gradient) square += value * value;
+  for (const double value : measurement.gradient_error) error += value * value;
+  return fmt::format("|{}| ± {}", number_text(std::sqrt(square)), number_text(std::sqrt(error)));
+}
+
+std::string short_number(double value) { return std::isfinite(value) ? fmt::format("{:.4g}", value) : "–"; }
+
+}  // namespace
+
+int command_compare(Session& session) {
+  const Model base = prepare_model(session);
+  if (!base.files)
+    throw UsageError{"a printed program has its estimators built in; compare those of the model that it came from"};
+  std::vector<NodeCandidates> nodes = find_candidates(session, *base.files, base, /*only_unbiased=*/false);
+  const auto samples = static_cast<double>(session.options.samples);
+  Json json{{"model", base.compiled->graph.model}, {"samples", session.options.samples}, {"nodes", Json::array()}};
+  TextTable table({Align::left, Align::left, Align::left, Align::right, Align::right, Align::right, Align::right, Align::right});
+  table.add({"node", "estimator", "", "gradient", "variance", "ns a sample", "variance × s", "z"});
+  bool differs = false;
+  for (NodeCandidates& node : nodes) {
+    std::vector<Candidate*> candidates;
+    std::vector<bool> unbiased;
+    for (Candidate& candidate : node.candidates) candidates.push_back(&candidate), unbiased.push_back(candidate.unbiased);
+    const std::vector<Measurement> measured = measure(candidates, base.params, session.options.samples, session.options.seed);
+    Json entries = Json::array();
+    // By variance, the quietest first: what cannot be had last.
+    std::vector<size_t> order(candidates.size());
+    for (size_t k = 0; k < order.size(); ++k) order[k] = k;
+    std::ranges::stable_sort(order, [&](size_t a, size_t b) { return measured[a].variance < measured[b].variance; });
+    for (const size_t k : order) {
+      const Candidate& candidate = node.candidates[k];
+      const Measurement& m = measured[k];
+      const double z = difference_from_rest(measured, unbiased, k);
+      differs = differs || (candidate.unbiased && std::fabs(z) > 5);
+      const std::string marks = fmt::format("{}{}", candidate.chosen ? "chosen, " : "",
+                                            m.exact && candidate.unbiased ? "exact"
+                                            : candidate.unbiased          ? "unbiased"
+                                                                          : "biased");
+      table.add({k == order.front() ? node.node : "", candidate.shown, marks, gradient_text(m), short_number(m.variance),
+                 short_number(1e9 * m.seconds / samples), short_number(m.work_normalised(samples)),
+                 std::isnan(z) ? "–" : fmt::format("{:+.2f}", z)});
+      entries.push_back({{"estimator", candidate.shown},
+                         {"unbiased", candidate.unbiased},
+                         {"exact", m.exact && candidate.unbiased},
+                         {"chosen", candidate.chosen},
+                         {"objective", {{"mean", json_number(m.mean)}, {"stderr", json_number(m.standard_error)}}},
+                         {"gradient", m.gradient},
+                         {"stderr", m.gradient_error},
+                         {"variance", json_number(m.variance)},
+                         {"seconds", json_number(m.seconds)},
+                         {"work_normalised_variance", json_number(m.work_normalised(samples))},
+                         {"z", json_number(z)}});
+      if (!candidate.unbiased) entries.back()["bias"] = candidate.bias;
+    }
+    json["nodes"].push_back({{"name", node.node}, {"distribution", node.distribution}, {"candidates", std::move(entries)}});
+  }
+  if (session.options.json) {
+    print_json(json);
+    return status_done;
+  }
+  if (nodes.empty()) {
+    print_out("no param reaches the law of a stochastic node: there is nothing to compare\n");
+    return status_done;
+  }
+  print_out(table.print(session.colour_out));
+  print_out(
+      "\nvariance: of one sample's gradient, summed over its elements; z: the largest difference from the unbiased others, in "
+      "standard errors\n");
+  if (differs) print_note("alea: unbiased estimators differ by more than 5 standard errors; `alea verify` looks closer");
+  return status_done;
+}
+
+}  // namespace alea
