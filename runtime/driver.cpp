@@ -210,9 +210,8 @@ Estimate Driver::run(const ParamArrays& own_params, const RunOptions& options) {
     const int64_t count = std::min<int64_t>(group_size, samples - index * group_size);
     group(worker, static_cast<uint64_t>(index) * group_size, count, objective.data(), sum.data());
     const std::span<const double> counted(objective.data(), static_cast<size_t>(count));
-    if (!all_finite(counted) || !all_finite(sum))
+    if (!blocks[static_cast<size_t>(worker)].add(counted, sum))
       for (int64_t bad = first_bad; index < bad && !first_bad.compare_exchange_weak(bad, index);) {}
-    blocks[static_cast<size_t>(worker)].add(counted, sum);
   };
   const int level = block_level(groups, parts.pool.size(), [&] {
     const StandardArithmetic arithmetic;

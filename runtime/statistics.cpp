@@ -42,17 +42,29 @@ void set_moments_of_sum(Moments& result, std::span<const double> sum, double cou
   result.count = count;
   result.mean.assign(sum.begin(), sum.end());
   for (double& mean : result.mean) mean /= count;
-  result.m2.assign(sum.size(), 0);
+  result.m2.clear();
 }
 
 void merge(Moments& left, const Moments& right) {
   const double count = left.count + right.count;
   const double share = right.count / count, weight = left.count * share;
-  for (size_t k = 0; k < left.mean.size(); ++k) {
-    const double step = right.mean[k] - left.mean[k];
-    left.mean[k] += step * share;
-    left.m2[k] += right.m2[k] + step * step * weight;
-  }
+  const size_t size = left.mean.size();
+  double *mean = left.mean.data(), *m2 = nullptr;
+  const double *other = right.mean.data(), *other_m2 = right.m2.data();
+  const auto each = [&](auto before) {
+    for (size_t k = 0; k < size; ++k) {
+      const double step = other[k] - mean[k];
+      mean[k] += step * share;
+      m2[k] = before(k) + step * step * weight;
+    }
+  };
+  const bool left_has = !left.m2.empty(), right_has = !right.m2.empty();
+  left.m2.resize(size);
+  m2 = left.m2.data();
+  if (left_has && right_has) each([&](size_t k) { return m2[k] + other_m2[k]; });
+  else if (left_has) each([&](size_t k) { return m2[k]; });
+  else if (right_has) each([&](size_t k) { return other_m2[k]; });
+  else each([](size_t) { return 0.0; });
   left.count = count;
 }
 
@@ -66,8 +78,9 @@ void merge(Partial& left, const Partial& right) {
 
 }  // namespace
 
-void TreeReduction::add(int level, int64_t index, Partial partial) {
+Partial TreeReduction::add(int level, int64_t index, Partial partial) {
   Place place{level, index};
+  Partial spare;
   for (;;) {
     Partial sibling;
     {
@@ -77,13 +90,14 @@ void TreeReduction::add(int level, int64_t index, Partial partial) {
       if (found == waiting_.end() || found->first.level != other.level) {
         waiting_.emplace(place, std::move(partial));
         most_ = std::max(most_, waiting_.size());
-        return;
+        return spare;
       }
       sibling = std::move(found->second);
       waiting_.erase(found);
     }
     if ((place.index & 1) != 0) std::swap(partial, sibling);
     merge(partial, sibling);
+    spare = std::move(sibling);
     place = {place.level + 1, place.index >> 1};
   }
 }
@@ -101,23 +115,26 @@ Partial TreeReduction::finish() {
   return result;
 }
 
-void BlockReduction::add(std::span<const double> objective, std::span<const double> gradient_sum) {
+bool BlockReduction::add(std::span<const double> objective, std::span<const double> gradient_sum) {
   if (size_ == stack_.size()) stack_.emplace_back();
   Entry& leaf = stack_[size_++];
   leaf.level = 0;
   leaf.partial.groups = 1;
   set_moments(leaf.partial.objective, objective);
   set_moments_of_sum(leaf.partial.gradient, gradient_sum, static_cast<double>(objective.size()));
+  // A mean may overflow where no sample does.
+  const bool finite = (std::isfinite(leaf.partial.objective.mean[0]) || all_finite(objective)) && all_finite(gradient_sum);
   while (size_ > 1 && stack_[size_ - 2].level == stack_[size_ - 1].level) {
     merge(stack_[size_ - 2].partial, stack_[size_ - 1].partial);
     ++stack_[size_ - 2].level;
     --size_;
   }
+  return finite;
 }
 
 void BlockReduction::move_to(TreeReduction& tree, int64_t first_group) {
   for (size_t k = 0; k < size_; ++k) {
-    tree.add(stack_[k].level, first_group >> stack_[k].level, stack_[k].partial);
+    stack_[k].partial = tree.add(stack_[k].level, first_group >> stack_[k].level, std::move(stack_[k].partial));
     first_group += int64_t{1} << stack_[k].level;
   }
   size_ = 0;
@@ -129,7 +146,7 @@ double standard_error_of_samples(const Moments& moments) {
 }
 
 std::vector<double> standard_errors_of_groups(const Moments& moments, int64_t groups) {
-  std::vector<double> errors(moments.m2.size(), std::numeric_limits<double>::quiet_NaN());
+  std::vector<double> errors(moments.mean.size(), std::numeric_limits<double>::quiet_NaN());
   if (moments.count < 2 * group_size) return errors;
   for (size_t k = 0; k < errors.size(); ++k)
     errors[k] = std::sqrt(moments.m2[k] / (static_cast<double>(groups - 1) * moments.count));

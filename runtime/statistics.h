@@ -12,13 +12,13 @@ namespace alea {
 
 bool all_finite(std::span<const double> values);
 
-// Of one quantity or many at once: the number of samples, their mean, and M2 = Σ count (value - mean)².
+// Of one quantity or many at once: the number of samples, their mean, and M2 = Σ count (value - mean)²; no M2 stands for 0.
 struct Moments {
   double count = 0;
   std::vector<double> mean, m2;
 };
 void set_moments(Moments&, std::span<const double> samples);  // of one quantity
-// Of many, each known by its sum over `count` samples alone: M2 is 0.
+// Of many, each known by its sum over `count` samples alone: there is no M2.
 void set_moments_of_sum(Moments&, std::span<const double> sum, double count);
 // mean = (n_a mean_a + n_b mean_b) / n, M2 = M2_a + M2_b + n_a n_b / n (mean_b - mean_a)²
 void merge(Moments& left, const Moments& right);
@@ -31,8 +31,9 @@ struct Partial {
 
 class TreeReduction {
  public:
-  // The partial of the groups index · 2^level … (index + 1) 2^level - 1. Safe to call from any thread.
-  void add(int level, int64_t index, Partial);
+  // The partial of the groups index · 2^level … (index + 1) 2^level - 1. Safe to call from any thread. Returns memory that
+  // is no longer needed, for the next partial.
+  Partial add(int level, int64_t index, Partial);
   // What is there, when groups 0 … n-1 were added; leaves nothing behind.
   Partial finish();
   size_t most_partials() const { return most_; }
@@ -53,8 +54,8 @@ class TreeReduction {
 // groups. Its memory is used again from block to block.
 class BlockReduction {
  public:
-  // The next group: its samples' objectives and the sums of its gradients.
-  void add(std::span<const double> objective, std::span<const double> gradient_sum);
+  // The next group: its samples' objectives and the sums of its gradients. Returns whether all of them are finite.
+  bool add(std::span<const double> objective, std::span<const double> gradient_sum);
   // Hands over the groups added so far, of which the first was `first_group`, a multiple of their number rounded up to
   // a power of two; starts anew.
   void move_to(TreeReduction&, int64_t first_group);
