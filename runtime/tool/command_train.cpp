@@ -22,24 +22,25 @@ namespace alea {
 
 namespace {
 
-// One compiled model of the file, with what runs it. Its session has its sources.
+// One compiled model of the file, with what runs it.
 struct Part {
-  std::unique_ptr<Session> session;
   Model model;
   const Program* program = nullptr;
   std::unique_ptr<Engine> engine;
 };
 
-std::unique_ptr<Part> make_part(const ToolOptions& options, const std::string& model, const std::string& policy, bool judge) {
+// What is judged is compiled like what is trained, but for its name and the estimators that it does not need.
+std::unique_ptr<Part> make_part(Session& session, const std::string& model, const std::string& policy, bool judge) {
+  const ToolOptions whole = session.options;
+  ToolOptions& options = session.options;
+  options.check.model = model;
+  options.check.policy = policy;
+  if (judge) options.quiet = true, options.estimators.clear();  // warnings were printed
   auto part = std::make_unique<Part>();
-  ToolOptions own = options;
-  own.check.model = model;
-  own.check.policy = policy;
-  if (judge) own.quiet = true, own.estimators.clear();  // warnings were printed
-  part->session = std::make_unique<Session>(std::move(own));
-  part->model = prepare_model(*part->session);
+  part->model = prepare_model(session);
   part->program = judge ? &part->model.compiled->forward : &part->model.compiled->program;
-  part->engine = std::make_unique<Engine>(*part->session, part->model, *part->program, options.interpret);
+  part->engine = std::make_unique<Engine>(session, part->model, *part->program, options.interpret);
+  options = whole;
   return part;
 }
 
@@ -109,12 +110,12 @@ RunMarks marks_of(const std::vector<std::unique_ptr<Part>>& parts, const Part& j
   return {mark_of(model), mark_of(settings), data};
 }
 
-std::string divergence_text(const Divergence& divergence, const std::vector<std::unique_ptr<Part>>& parts, const Part& judge,
-                            const Trained& trained) {
+std::string divergence_text(const Session& session, const Divergence& divergence, const std::vector<std::unique_ptr<Part>>& parts,
+                            const Part& judge, const Trained& trained) {
   const Part& part = divergence.loss ? *parts[*divergence.loss] : judge;
   std::string text = divergence.loss ? fmt::format("training diverged in step {}", divergence.step)
                                      : fmt::format("the params before step {} cannot be evaluated", divergence.step);
-  if (divergence.report) text += ": " + place_of(*part.session, *part.program, *divergence.report);
+  if (divergence.report) text += ": " + place_of(session, *part.program, *divergence.report);
   if (divergence.param)
     text += fmt::format(": param `{}` is no longer finite after it",
                         trained.params[ParamId{static_cast<uint32_t>(*divergence.param)}].name);
@@ -215,14 +216,14 @@ int command_train(Session& session) {
 
   std::vector<std::unique_ptr<Part>> parts;
   for (const std::string& name : models_of(options.check.model))
-    parts.push_back(make_part(options, name, options.check.policy, /*judge=*/false));
-  require_model(*parts[0]->session, parts[0]->model, "`train`");
+    parts.push_back(make_part(session, name, options.check.policy, /*judge=*/false));
+  require_model(session, parts[0]->model, "`train`");
   Trained trained;
   const std::vector<Loss> losses = make_losses(parts, trained);
   const std::string& model = settings.evaluation_model;
   const std::string& policy = settings.evaluation_policy;
   const std::unique_ptr<Part> judging =
-      make_part(options, model.empty() ? parts[0]->program->model : model,
+      make_part(session, model.empty() ? parts[0]->program->model : model,
                 policy.empty() ? (model.empty() ? parts[0]->program->policy : options.check.policy) : policy, /*judge=*/true);
   Judge judge = make_judge(*judging, trained);
 
@@ -272,7 +273,7 @@ int command_train(Session& session) {
     case TrainEnd::diverged: break;
   }
   print_note(fmt::format("alea: {}; what is kept are the {} params",
-                         divergence_text(*result.divergence, parts, *judging, trained),
+                         divergence_text(session, *result.divergence, parts, *judging, trained),
                          settings.keep == Keep::best ? "best" : "last finite"));
   return status_numbers;
 }

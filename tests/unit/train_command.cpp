@@ -261,8 +261,13 @@ TEST_CASE("rows of data are taken in shuffled batches") {
   CHECK(json["params"]["offset"]["value"][0].get<double>() == Approx(0.5).margin(1e-3));
 }
 
-TEST_CASE("a wrong option of train is named") {
+TEST_CASE("a wrong model and a wrong option of train are named") {
   const Folder folder;
+  folder.write("wrong.alea", "graph g { param a: real  cost a + b }");
+  const auto wrong = folder.run("alea train wrong.alea --steps 5");
+  CHECK(wrong.status == 1);
+  CHECK_THAT(wrong.error, Contains("wrong.alea:1:35"));
+  CHECK(folder.run("alea train q.alea --steps 5").status == 4);
   folder.write("q.alea", quadratic);
   folder.write("fixed.alea", "graph g { z ~ normal(0, 1)  cost z }");
   for (const auto& [arguments, message] : std::vector<std::pair<std::string, std::string>>{

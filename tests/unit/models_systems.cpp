@@ -1,0 +1,187 @@
+#include "tests/unit/models_systems.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+namespace alea::test {
+
+namespace {
+
+constexpr double pi = std::numbers::pi, none = std::numeric_limits<double>::quiet_NaN();
+
+double at(const Values& values, const char* name, size_t k = 0) { return values.at(name).at(k); }
+
+double wrapped(double x) {
+  while (x >= pi) x -= 2 * pi;
+  while (x < -pi) x += 2 * pi;
+  return x;
+}
+
+StepResult pendulum(const Values& s) {
+  const double th = at(s, "th"), om = at(s, "om"), u = at(s, "u");
+  const double speed = std::clamp(om + (3 * 10.0 / 2 * std::sin(th) + 3 * u) * 0.05, -8.0, 8.0);
+  return {{{"th", {th + speed * 0.05}}, {"om", {speed}}}, -(std::pow(wrapped(th), 2) + 0.1 * om * om + 0.001 * u * u), false};
+}
+
+StepResult cart_pole(const Values& s) {
+  const double x = at(s, "x"), v = at(s, "v"), th = at(s, "th"), om = at(s, "om"), force = at(s, "right") > 0.5 ? 10 : -10;
+  const double temp = (force + 0.05 * om * om * std::sin(th)) / 1.1;
+  const double angular = (9.8 * std::sin(th) - std::cos(th) * temp) / (0.5 * (4.0 / 3 - 0.1 * std::cos(th) * std::cos(th) / 1.1));
+  const double linear = temp - 0.05 * angular * std::cos(th) / 1.1;
+  const double x1 = x + 0.02 * v, th1 = th + 0.02 * om;
+  return {{{"x", {x1}}, {"v", {v + 0.02 * linear}}, {"th", {th1}}, {"om", {om + 0.02 * angular}}},
+          1,
+          std::abs(x1) > 2.4 || std::abs(th1) > 12 * 2 * pi / 360};
+}
+
+StepResult car(double x, double v, double push, double goal) {
+  v = std::clamp(v + push - 0.0025 * std::cos(3 * x), -0.07, 0.07);
+  x = std::clamp(x + v, -1.2, 0.6);
+  const bool there = x >= goal && v >= 0;
+  if (x == -1.2 && v < 0) v = 0;
+  return {{{"x", {x}}, {"v", {v}}}, there ? 1.0 : 0.0, there};
+}
+
+StepResult mountain_car_continuous(const Values& s) {
+  const double a = at(s, "a");
+  StepResult result = car(at(s, "x"), at(s, "v"), 0.0015 * a, 0.45);
+  result.reward = (result.ends ? 100 : 0) - 0.1 * a * a;
+  return result;
+}
+
+StepResult mountain_car(const Values& s) {
+  StepResult result = car(at(s, "x"), at(s, "v"), 0.001 * (at(s, "a") - 1), 0.5);
+  result.reward = -1;
+  return result;
+}
+
+// Accelerations of the two links by the equations of gymnasium's acrobot.py with m = l = I = 1, lc = 1/2.
+std::array<double, 4> acrobot_flow(const std::array<double, 4>& s, double torque) {
+  const auto [a1, a2, v1, v2] = s;
+  const double d1 = 0.25 + (1 + 0.25 + std::cos(a2)) + 2, d2 = 0.25 + 0.5 * std::cos(a2) + 1;
+  const double phi2 = 0.5 * 9.8 * std::cos(a1 + a2 - pi / 2);
+  const double phi1 = -0.5 * v2 * v2 * std::sin(a2) - v1 * v2 * std::sin(a2) + 1.5 * 9.8 * std::cos(a1 - pi / 2) + phi2;
+  const double second = (torque + d2 / d1 * phi1 - 0.5 * v1 * v1 * std::sin(a2) - phi2) / (0.25 + 1 - d2 * d2 / d1);
+  return {v1, v2, -(d2 * second + phi1) / d1, second};
+}
+
+StepResult acrobot(const Values& s) {
+  const std::array<double, 4> begin{at(s, "t1"), at(s, "t2"), at(s, "w1"), at(s, "w2")};
+  const double torque = at(s, "a") - 1, dt = 0.2;
+  const auto moved = [&](const std::array<double, 4>& k, double by) {
+    std::array<double, 4> to = begin;
+    for (size_t i = 0; i < 4; ++i) to[i] += by * k[i];
+    return to;
+  };
+  const auto k1 = acrobot_flow(begin, torque), k2 = acrobot_flow(moved(k1, dt / 2), torque),
+             k3 = acrobot_flow(moved(k2, dt / 2), torque), k4 = acrobot_flow(moved(k3, dt), torque);
+  std::array<double, 4> end = begin;
+  for (size_t i = 0; i < 4; ++i) end[i] += dt / 6 * (k1[i] + 2 * k2[i] + 2 * k3[i] + k4[i]);
+  const double t1 = wrapped(end[0]), t2 = wrapped(end[1]);
+  const bool above = -std::cos(t1) - std::cos(t1 + t2) > 1;
+  return {
+      {{"t1", {t1}}, {"t2", {t2}}, {"w1", {std::clamp(end[2], -4 * pi, 4 * pi)}}, {"w2", {std::clamp(end[3], -9 * pi, 9 * pi)}}},
+      above ? 0.0 : -1.0,
+      above};
+}
+
+// rllab's cart and pole: the two equations solved by elimination of the cart's acceleration.
+StepResult cart_and_pole(const Values& s) {
+  const double x = at(s, "x"), v = at(s, "v"), th = at(s, "th"), om = at(s, "om"), force = at(s, "force");
+  const double M = 1, m = 0.1, l = 0.5, inertia = m * 1.01 / 12, g = 10, h = 0.05;
+  const double sine = std::sin(th), cosine = std::cos(th);
+  const double angular = (m * g * l * sine + m * l * cosine * (force - m * l * sine * om * om) / (M + m)) /
+                         (inertia + m * l * l - m * l * m * l * cosine * cosine / (M + m));
+  const double linear = (force - m * l * sine * om * om + m * l * cosine * angular) / (M + m);
+  const double v1 = v + h * linear, om1 = om + h * angular, x1 = x + h * v1, th1 = th + h * om1;
+  return {{{"x", {x1}}, {"v", {v1}}, {"th", {th1}}, {"om", {om1}}}, 0, false};
+}
+
+StepResult cart_pole_balancing(const Values& s) {
+  StepResult result = cart_and_pole(s);
+  const double x = at(result.next, "x"), th = at(result.next, "th"), force = at(s, "force");
+  result.ends = std::abs(x) > 2.4 || std::abs(th) > 0.2;
+  result.reward = result.ends ? 0 : 10 - (1 - std::cos(th)) - 1e-5 * force * force;
+  return result;
+}
+
+StepResult cart_pole_swing_up(const Values& s) {
+  StepResult result = cart_and_pole(s);
+  result.ends = std::abs(at(result.next, "x")) > 3;
+  result.reward = result.ends ? -100 : std::cos(at(result.next, "th"));
+  return result;
+}
+
+StepResult point_mass(const Values& s) {
+  StepResult result;
+  for (size_t k = 0; k < 2; ++k) {
+    const double p = at(s, "place", k), v = at(s, "speed", k), f = at(s, "force", k);
+    result.next["place"].push_back(p + 0.1 * v);
+    result.next["speed"].push_back(v + 0.1 * (f - 0.1 * v));
+    result.reward += p * p + 0.1 * v * v + 0.01 * f * f;
+  }
+  return result;
+}
+
+StepResult quadcopter(const Values& s) {
+  const double x = at(s, "x"), z = at(s, "z"), tilt = at(s, "tilt"), vx = at(s, "vx"), vz = at(s, "vz"), spin = at(s, "spin");
+  const double a = at(s, "thrust", 0), b = at(s, "thrust", 1), lift = 0.486 * 9.81 + a + b;
+  const double vx1 = vx - 0.02 * lift * std::sin(tilt) / 0.486, vz1 = vz + 0.02 * (lift * std::cos(tilt) / 0.486 - 9.81);
+  const double spin1 = spin + 0.02 * 0.25 * (a - b) / 0.00383;
+  return {{{"x", {x + 0.02 * vx1}},
+           {"z", {z + 0.02 * vz1}},
+           {"tilt", {tilt + 0.02 * spin1}},
+           {"vx", {vx1}},
+           {"vz", {vz1}},
+           {"spin", {spin1}}},
+          x * x + z * z + 0.1 * (1 - std::cos(tilt)) + 0.01 * (vx * vx + vz * vz) + 0.001 * spin * spin + 0.001 * (a * a + b * b),
+          false};
+}
+
+StepResult bicycle(const Values& s) {
+  const double y = at(s, "y"), heading = at(s, "heading"), speed = at(s, "speed"), steer = at(s, "steer"), pull = at(s, "pull");
+  return {{{"x", {at(s, "x") + 0.1 * speed * std::cos(heading)}},
+           {"y", {y + 0.1 * speed * std::sin(heading)}},
+           {"heading", {heading + 0.1 * speed / 2.7 * std::tan(steer)}},
+           {"speed", {speed + 0.1 * pull}}},
+          y * y + heading * heading + 0.1 * (speed - 10) * (speed - 10) + 0.1 * steer * steer + 0.01 * pull * pull,
+          false};
+}
+
+StepResult grid_world(const Values& s) {
+  double row = at(s, "row"), column = at(s, "column");
+  const bool end = (row == 0 && column == 0) || (row == 3 && column == 3);
+  if (!end) {
+    switch (static_cast<int>(at(s, "a"))) {
+      case 0: row = std::max(row - 1, 0.0); break;
+      case 1: row = std::min(row + 1, 3.0); break;
+      case 2: column = std::max(column - 1, 0.0); break;
+      default: column = std::min(column + 1, 3.0);
+    }
+  }
+  return {{{"row", {row}}, {"column", {column}}}, end ? 0.0 : -1.0, end};
+}
+
+}  // namespace
+
+const std::vector<System>& systems() {
+  static const std::vector<System> all{
+      {"pendulum_v1", 200, "u ~ uniform(-2, 2)", pendulum, -1229, 1.5},
+      {"cart_pole_v1", 500, "right ~ bernoulli(0.5)", cart_pole, none, 0},
+      {"mountain_car_continuous", 999, "a ~ uniform(-1, 1)", mountain_car_continuous, none, 0},
+      {"mountain_car", 200, "a ~ categorical(ones(3))", mountain_car, none, 0},
+      {"acrobot_v1", 500, "a ~ categorical(ones(3))", acrobot, none, 0},
+      {"cart_pole_balancing", 500, "force ~ uniform(-10, 10)", cart_pole_balancing, 75.1, 0.2},
+      {"cart_pole_swing_up", 500, "force ~ uniform(-10, 10)", cart_pole_swing_up, -152.3, 0.3},
+      {"point_mass", 100, "force ~ uniform(-1, 1)", point_mass, none, 0},
+      {"quadcopter", 100, "thrust ~ uniform(-2, 2)", quadcopter, none, 0},
+      {"bicycle", 100, "steer ~ uniform(-0.5, 0.5)  pull ~ uniform(-3, 3)", bicycle, none, 0},
+      {"grid_world", 1000, "a ~ categorical(ones(4))", grid_world, -16, 0},
+  };
+  return all;
+}
+
+}  // namespace alea::test

@@ -1,0 +1,29 @@
+// Every standard model once more, in plain C++ and apart from Alea: what one step does to its states.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+namespace alea::test {
+
+using Values = std::map<std::string, std::vector<double>>;
+
+struct StepResult {
+  Values next;        // of the states
+  double reward = 0;  // or cost
+  bool ends = false;
+};
+
+struct System {
+  std::string name;
+  int horizon = 0;
+  std::string policy;  // uniform actions, in words of the model's own
+  StepResult (*step)(const Values& states_and_actions);
+  // Uniform actions: the mean return that rl-systems of the literature give or that is known exactly, and what is left
+  // open of it by rounding and by its own standard error. NaN: the model has no such number.
+  double random_return = 0, open = 0;
+};
+
+const std::vector<System>& systems();
+
+}  // namespace alea::test
