@@ -83,3 +83,53 @@ TEST_CASE("uniform actions give a standard model the return that is known") {
     CHECK(error < 0.01 * std::abs(system.random_return));
   }
 }
+
+TEST_CASE("a squashed normal draw has the density of its map") {
+  const std::string file = R"(import std.policies
+graph by_density { param mu: real = 0.3  param s: real = 0.7  x ~ squashed_normal(mu, s, -2, 3) by score  cost square(x - 1) + 0.2*x }
+graph by_map { param mu: real = 0.3  param s: real = 0.7  x ~ squashed_normal(mu, s, -2, 3)  cost square(x - 1) + 0.2*x }
+graph mass { x ~ uniform(-2, 3)  cost 5*exp(squashed_normal.logpdf(x, 0.3, 0.7, -2, 3)) }
+)";
+  const auto grad = [&](const std::string& model, const std::string& command) {
+    const auto result =
+        test::run_command("alea " + command + " - --samples 1000000 --json --model " + model, fs::temp_directory_path(), file);
+    INFO(result.out << result.error);
+    REQUIRE(result.status == 0);
+    return Json::parse(result.out);
+  };
+  const Json density = grad("by_density", "grad"), map = grad("by_map", "grad");
+  for (const std::string param : {"mu", "s"}) {
+    const Json &a = density["gradient"][param], &b = map["gradient"][param];
+    const double error = std::hypot(a["stderr"][0].get<double>(), b["stderr"][0].get<double>());
+    INFO(param << a << b);
+    CHECK(std::abs(a["mean"][0].get<double>() - b["mean"][0].get<double>()) <= 4 * error);
+    CHECK(error < 0.03 * std::abs(b["mean"][0].get<double>()));
+  }
+  const Json mass = grad("mass", "run")["objective"];
+  CHECK(std::abs(mass["mean"].get<double>() - 1) <= 4 * mass["stderr"].get<double>());
+  CHECK(mass["stderr"].get<double>() < 0.0025);
+}
+
+TEST_CASE("the parts of policies give what their formulas say") {
+  const std::string file = R"(import std.policies
+import std.costs
+graph g {
+  param gain: linear_gain(2, 2)
+  param deviation: learned_deviation(2, 0.5)
+  param depends: deviation_of(1, [3], 1, -1, 1)
+  param chol: cholesky_factor(2, 0.5)
+  x = [1.0, 2.0]
+  L = chol()
+  cost sum(gain(x)) + sum(deviation()) + 10*sum(L @ transpose(L)) + 100*depends([0.5])[0]
+  cost 1000*huber(3.0, 1.0) + quadratic(x, 2*eye(2)) + angle_cost(2*pi + 0.1)
+  cost smooth_abs(0.0) + saturating(x, x) + binary_cross_entropy(0.0, 1.0) + cross_entropy([0.0, 0.0], 1)
+})";
+  const auto result = test::run_command(
+      "alea run - --json --samples 64 --param 'depends.net.*=0' --param gain.K=[[1,2],[3,4]] --param chol.below=[[0,0],[0.3,0]]",
+      fs::temp_directory_path(), file);
+  INFO(result.out << result.error);
+  REQUIRE(result.status == 0);
+  // gain: 5 + 11; deviations 2 · 0.5 and exp(-1 + 2/2); L = [[0.5, 0], [0.3, 0.5]]: L L' sums to 0.25 + 2·0.15 + 0.34; huber(3) = 2.5.
+  const double expected = 16 + 1 + 10 * (0.25 + 0.3 + 0.34) + 100 + 2500 + 10 + 0.01 + 2 * std::log(2.0);
+  CHECK(Json::parse(result.out)["objective"]["mean"].get<double>() == Approx(expected).epsilon(1e-12));
+}

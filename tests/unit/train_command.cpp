@@ -230,8 +230,41 @@ TEST_CASE("params go out and in, and a run begins from them") {
   const Folder folder;
   folder.write("q.alea", quadratic);
   REQUIRE(folder.run("alea train q.alea --steps 200 --lr 0.1 --out p.npz").status == 0);
+  // Of another model it takes what it has; nothing is an error.
+  folder.write("part.alea", "graph part { param x: real[2]  param other: real = 7  cost sum(square(x - [1, 2])) + other }");
+  const auto part = folder.run("alea run part.alea --params p.npz --samples 64 --json");
+  CHECK(Json::parse(part.out)["objective"]["mean"].get<double>() == Approx(7).margin(1e-3));
+  folder.write("none.alea", "graph none { param y: real  cost y }");
+  CHECK(folder.run("alea run none.alea --params p.npz").status == 2);
   const Json again = folder.json("q.alea --params p.npz --steps 1");
   CHECK(again["evaluations"][0]["evaluation"]["mean"].get<double>() < 0.1);
+}
+
+TEST_CASE("the shipped training examples reach what their pages say") {
+  struct Example {
+    std::string name, arguments;
+    double at_least;
+  };
+  for (const Example& example : std::vector<Example>{
+           {"cart_pole_score", "--model practice --eval-model game --steps 100 --lr 0.1 --eval-samples 100", 500},
+           {"mountain_car_search",
+            "--model valley --policy search --eval-policy sure --eval-model valley --steps 1000 --batch 256 --lr 0.1 "
+            "--lr-schedule linear",
+            97},
+           {"acrobot_search",
+            "--model swing --policy search --eval-model swing --eval-policy sure --steps 1000 --batch 512 --lr 0.1 --lr-schedule "
+            "linear",
+            -76},
+           {"pendulum_pathwise",
+            "--model anywhere --policy neural --eval-model whole --steps 600 --batch 256 --lr 0.02 --lr-schedule cosine "
+            "--clip-norm 1",
+            -152}}) {
+    const auto result =
+        test::run_command("alea train std:" + example.name + " " + example.arguments + " --json", ALEA_SOURCE_DIR);
+    INFO(example.name << result.error);
+    REQUIRE(result.status == 0);
+    CHECK(Json::parse(result.out)["evaluations"].back()["evaluation"]["mean"].get<double>() >= example.at_least);
+  }
 }
 
 TEST_CASE("losses of one file share their params, and one model is trained while another is judged") {
