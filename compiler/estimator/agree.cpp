@@ -1,6 +1,7 @@
 // Branches that agree: `if x > 0 then x else 0` is a kink, not a jump, because on the boundary x = 0 both
 // branches are the same expression. Proved by substituting the equality into both and comparing nodes.
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 
 #include "compiler/estimator/paths.h"
@@ -40,10 +41,17 @@ NodeId substitute(Graph& graph, NodeId root, NodeId from, NodeId to) {
     const Node node = graph[id];
     if (kind(node.op) == OpKind::random || node.op == Op::draw) continue;  // a draw is not an expression of it
     Type type = graph.type(id);
-    // On the boundary 0 · x is 0: this is about limits, and x is finite almost surely.
-    if (node.op == Op::mul && (graph.is_splat(inputs[0], 0) || graph.is_splat(inputs[1], 0))) {
-      replaced[at] = graph.constant(0);
-      continue;
+    // On the boundary 0 · x is 0 for an x that is finite there: one that has nothing to do with it (and is finite almost
+    // surely), or that comes to a number.
+    if (node.op == Op::mul) {
+      const auto finite = [&](size_t k) {
+        if (graph.is_constant(inputs[k])) return std::isfinite(graph.values(inputs[k])[0]);
+        return inputs[k] == graph.input(id, int(k));
+      };
+      if ((graph.is_splat(inputs[0], 0) && finite(1)) || (graph.is_splat(inputs[1], 0) && finite(0))) {
+        replaced[at] = graph.constant(0);
+        continue;
+      }
     }
     replaced[at] = kind(node.op) == OpKind::elementwise ? make(graph, node.op, inputs, {}, node.span)
                                                         : graph.add(node.op, type, inputs, node.payload, node.span);
@@ -99,6 +107,12 @@ bool branches_agree(Graph& graph, NodeId comparison, NodeId select) {
     return same_value(graph, substitute(graph, then_value, from, to), substitute(graph, else_value, from, to));
   };
   if (agree_under(left, right) || agree_under(right, left)) return true;
+  // |u| = c is u = c and u = −c.
+  for (const auto& [size, c] : {std::pair(left, right), std::pair(right, left)}) {
+    if (graph.op(size) != Op::abs) continue;
+    const NodeId u = graph.input(size, 0), minus = make(graph, Op::negate, {c});
+    if (agree_under(u, c) && agree_under(u, minus)) return true;
+  }
   // Solve left − right = 0 for each atom it is linear in.
   LinearForm form;
   form.collect(graph, left, 1, 0);

@@ -47,7 +47,7 @@ Expanded expand_enumeration(const StochasticGraph& model, const Plan& plan) {
       int64_t digits = j / stride % outcome_count(draw);
       std::vector<double> row(size_t(elements), 0);
       for (int64_t e = elements; e-- > 0;) {
-        row[size_t(e)] = double(digits % draw.categories);
+        row[size_t(e)] = double(draw.first_category + digits % draw.categories);
         digits /= draw.categories;
       }
       values.insert(values.end(), row.begin(), row.end());

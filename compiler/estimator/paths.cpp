@@ -137,6 +137,7 @@ struct Analysis {
   const PathOptions& options;
   NodeTable<Interval> bounds;
   NodeTable<uint8_t> random, parametric;
+  NodeTable<uint8_t> moving;  // parametric past continuous draws alone: a discrete one holds its value
   NodeTable<std::vector<NodeId>> users;
   NodeTable<DrawId> draw_of;
   PathFacts facts;
@@ -148,8 +149,9 @@ struct Analysis {
   }
 
   // Whether every path from `root` down to the parametric ones of `arguments` is free of jumps; other draws
-  // on the way are looked through.
-  NodeId find_jump_between(Flow& flow, NodeId root, const std::vector<NodeId>& arguments, NodeId ignored) {
+  // on the way are looked through, or end it where they are chosen for on their own.
+  NodeId find_jump_between(Flow& flow, NodeId root, const std::vector<NodeId>& arguments, NodeId ignored,
+                           bool through_draws = true) {
     flow.clear();
     flow.clear_seeds();
     flow.seed(root, 1, 0);
@@ -157,12 +159,12 @@ struct Analysis {
       NodeId id{k};
       if (!flow.reach[id]) continue;
       if (std::find(arguments.begin(), arguments.end(), id) != arguments.end()) {
-        if (flow.jump[id] && parametric[id]) return id;
+        if (flow.jump[id] && moving[id]) return id;
         if (id != root) continue;
       }
       if (id == ignored || !parametric[id]) continue;
-      if (model.graph.op(id) == Op::draw) flow.give(model.graph.input(id, 0), flow.reach[id], flow.jump[id], 0);
-      else flow.pull(id);
+      if (model.graph.op(id) != Op::draw) flow.pull(id);
+      else if (through_draws) flow.give(model.graph.input(id, 0), flow.reach[id], flow.jump[id], 0);
     }
     return {};
   }
@@ -176,12 +178,13 @@ struct Analysis {
       const GraphDraw& draw = model.draws[id];
       std::string why;
       if (draw.discrete) why = "its values are discrete";
-      else if (find_jump_between(flow, unwrapped(model.graph.input(draw.node, 0)), draw.arguments, {}))
+      // Without a density the draws inside have estimators of their own; with one they are plain noise.
+      else if (find_jump_between(flow, unwrapped(model.graph.input(draw.node, 0)), draw.arguments, {}, bool(draw.log_density)))
         why = "its sampling map has a jump in an argument";
       facts.reparam_refused.add(why);
       facts.reparam_allowed.add(why.empty());
       why.clear();
-      auto moves = [&](NodeId end) { return end && parametric[end]; };
+      auto moves = [&](NodeId end) { return end && moving[end]; };
       if (!draw.log_density) why = "the distribution `" + draw.distribution + "` has no `logpdf`";
       else if (draw.support == SupportKind::undeclared)
         why = "the distribution `" + draw.distribution + "` declares no `support`";
@@ -339,8 +342,8 @@ NodeTable<std::vector<NodeId>> find_users(const Graph& graph) {
 
 namespace {
 // Nodes under which, through operands and states, a node satisfying `is_source` lies.
-template <class Source>
-NodeTable<uint8_t> find_dependent(const StochasticGraph& model, Source is_source) {
+template <class Source, class Cut>
+NodeTable<uint8_t> find_dependent(const StochasticGraph& model, Source is_source, Cut is_cut) {
   const Graph& graph = model.graph;
   NodeTable<uint8_t> result(graph.size(), 0);
   for (bool changed = true; changed;) {
@@ -349,7 +352,9 @@ NodeTable<uint8_t> find_dependent(const StochasticGraph& model, Source is_source
       NodeId id{k};
       if (result[id]) continue;
       bool now = is_source(graph.op(id));
-      for (NodeId input : graph.inputs(id)) now |= result[input] != 0;
+      if (!is_cut(id)) {
+        for (NodeId input : graph.inputs(id)) now |= result[input] != 0;
+      }
       result[id] = now;
     }
     for (const GraphState& state : model.states) {
@@ -364,11 +369,20 @@ NodeTable<uint8_t> find_dependent(const StochasticGraph& model, Source is_source
 }  // namespace
 
 NodeTable<uint8_t> find_random(const StochasticGraph& model) {
-  return find_dependent(model, [](Op op) { return kind(op) == OpKind::random; });
+  return find_dependent(model, [](Op op) { return kind(op) == OpKind::random; }, [](NodeId) { return false; });
 }
 NodeTable<uint8_t> find_parametric(const StochasticGraph& model) {
-  return find_dependent(model, [](Op op) { return op == Op::param; });
+  return find_dependent(model, [](Op op) { return op == Op::param; }, [](NodeId) { return false; });
 }
+
+namespace {
+NodeTable<uint8_t> find_moving(const StochasticGraph& model) {
+  const Graph& graph = model.graph;
+  return find_dependent(
+      model, [](Op op) { return op == Op::param; },
+      [&](NodeId id) { return graph.op(id) == Op::draw && graph.type(id).scalar != Scalar::real; });
+}
+}  // namespace
 
 PathFacts find_paths(StochasticGraph& model, const PathOptions& options) {
   Analysis analysis{model,
@@ -376,6 +390,7 @@ PathFacts find_paths(StochasticGraph& model, const PathOptions& options) {
                     bound_values(model),
                     find_random(model),
                     find_parametric(model),
+                    find_moving(model),
                     find_users(model.graph),
                     NodeTable<DrawId>(model.graph.size()),
                     {},

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "compiler/graph/build.h"
@@ -137,6 +138,18 @@ void Elaborator::record_draw(const typed::Draw& draw, DrawId recorded, Value res
   entry.high_open = draw.support.high_open;
   entry.discrete = draw.discrete;
   entry.categories = draw.type.scalar == Scalar::boolean ? 2 : draw.type.scalar == Scalar::category ? draw.type.categories : 0;
+  if (entry.categories == 0 && entry.discrete && entry.support == SupportKind::integers) {
+    // An integer between known ends.
+    const auto known = [&](NodeId end) { return end && out_.graph.is_constant(end) && out_.graph.values(end).size() == 1; };
+    if (known(entry.support_low) && known(entry.support_high)) {
+      const double low = out_.graph.values(entry.support_low)[0], high = out_.graph.values(entry.support_high)[0];
+      constexpr double most = 4096;
+      if (std::isfinite(low) && high >= low && high - low < most) {
+        entry.first_category = static_cast<int64_t>(low);
+        entry.categories = static_cast<int64_t>(high - low) + 1;
+      }
+    }
+  }
   for (const typed::DrawId inner : draw.inner)
     if (draw_ids_[inner]) {
       entry.inner.push_back(draw_ids_[inner]);

@@ -121,7 +121,9 @@ class Writer {
     out_.row("distribution " + write_name(draw.distribution));
     out_.row(fmt::format("node {} in {} batch {}{}", ref(draw.node), text_of_region(draw.region), to_string(draw.batch),
                          std::string(draw.discrete ? " discrete" : "") + (draw.forked ? " forked" : "")));
-    if (draw.categories != 0) out_.row(fmt::format("categories {}", draw.categories));
+    if (draw.categories != 0)
+      out_.row(fmt::format("categories {}", draw.categories) +
+               (draw.first_category != 0 ? fmt::format(" from {}", draw.first_category) : ""));
     const auto list = [&](std::string_view title, const auto& items, auto describe) {
       std::vector<std::string> words;
       for (const auto& item : items) words.push_back(describe(item));

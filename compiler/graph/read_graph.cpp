@@ -148,8 +148,10 @@ class Reader {
       else if (word.text == "formal") {
         std::string name = reader_.name("a name");
         draw.formals.push_back({std::move(name), nodes_.operand()});
-      } else if (word.text == "categories") draw.categories = reader_.integer(0, max_elements);
-      else if (word.text == "arguments") {
+      } else if (word.text == "categories") {
+        draw.categories = reader_.integer(0, max_elements);
+        if (reader_.take_if("from")) draw.first_category = reader_.integer(-max_elements, max_elements);
+      } else if (word.text == "arguments") {
         do draw.arguments.push_back(nodes_.operand());
         while (reader_.take_if(","));
       } else if (word.text == "log_density") draw.log_density = nodes_.operand();

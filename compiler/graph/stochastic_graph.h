@@ -36,9 +36,10 @@ struct GraphDraw {
   NodeId support_low, support_high;  // null: infinite, or not an interval
   bool low_open = false, high_open = false;
   bool discrete = false;
-  int64_t categories = 0;     // finite support 0..categories-1 (bool: 2); 0: not finite
-  Shape batch;                // leading axes: independent draws
-  std::vector<DrawId> inner;  // draws inside the distribution's body, primitive noise left out
+  int64_t categories = 0;      // values of a finite support (bool: 2); 0: not finite
+  int64_t first_category = 0;  // the least of them
+  Shape batch;                 // leading axes: independent draws
+  std::vector<DrawId> inner;   // draws inside the distribution's body, primitive noise left out
   DrawId owner;
   std::string estimator;  // by hand; empty: auto
   std::vector<std::pair<std::string, double>> estimator_arguments;
