@@ -54,8 +54,22 @@ int64_t estimated_instructions(const ModuleContext& context, Phase phase, int la
 // Code generation takes about 0.1 ms for each instruction.
 constexpr int64_t most_instructions = 4000;
 
-// Lanes measured best: four registers in flight forward, two backward, where accumulators take registers;
-// four again where the backward steps are loops over arrays; fewer where the code would be very long.
+// Values with lanes that the steps carry in registers.
+int64_t carried_values(const ModuleContext& context) {
+  int64_t count = 1;  // the objective
+  for (uint32_t k = 0; k < context.program.states.size(); ++k) {
+    const StateId state{k};
+    const int64_t elements = element_count(context.program.states[state].type.shape);
+    if (context.schedule.states[state] >= 0 && context.schedule.state_has_lanes[state] && elements <= register_elements)
+      count += elements;
+  }
+  return count;
+}
+// More carried values than this leave no registers to work with, four of each being in flight.
+constexpr int64_t most_carried = 5;
+
+// Lanes measured best: four registers in flight forward, two where the steps carry much; two backward, where accumulators
+// take registers; four again where the backward steps are loops over arrays; fewer where the code would be very long.
 void choose_lanes(ModuleContext& context) {
   const int wide = context.options.precision == Precision::f64 ? 32 : 64;
   bool arrays = false;
@@ -63,7 +77,7 @@ void choose_lanes(ModuleContext& context) {
     for (NodeId node : context.schedule.order[static_cast<size_t>(phase)])
       arrays =
           arrays || (has_lanes(context.program, node) && element_count(context.program.graph.shape(node)) > register_elements);
-  int forward = wide, backward = arrays ? wide : wide / 2;
+  int forward = carried_values(context) > most_carried ? wide / 2 : wide, backward = arrays ? wide : wide / 2;
   auto too_long = [&](std::initializer_list<Phase> phases, int lanes) {
     return std::ranges::any_of(phases,
                                [&](Phase phase) { return estimated_instructions(context, phase, lanes) > most_instructions; });
@@ -74,6 +88,8 @@ void choose_lanes(ModuleContext& context) {
     backward /= 2;
   context.forward_lanes = context.options.forward_lanes != 0 ? context.options.forward_lanes : forward;
   context.backward_lanes = context.options.backward_lanes != 0 ? context.options.backward_lanes : backward;
+  // Where episodes end, chunks leave the loop at different steps, and the reversed sweep of a chunk must begin at one.
+  if (context.program.alive) context.backward_lanes = std::min(context.backward_lanes, context.forward_lanes);
 }
 
 }  // namespace

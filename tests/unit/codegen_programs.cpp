@@ -287,8 +287,7 @@ class Generator {
 
 template <class T>
 double difference(const Program& program, const ParamArrays& params, const std::vector<InputRows>& inputs, uint64_t seed,
-                  int64_t count) {
-  JitOptions options;
+                  int64_t count, JitOptions options = {}) {
   options.single_precision = std::is_same_v<T, float>;
   const CompiledKernel kernel(program, options);
   Runner<T> runner{program, kernel, options.single_precision ? noise_functions_single() : noise_functions_double(), {}, {}};
@@ -325,6 +324,43 @@ TEST_CASE("random programs natively") {
     const std::vector<InputRows> inputs = generator.inputs();
     verify_program(program);
     CHECK(difference<double>(program, params, inputs, seed, seed % 3 == 0 ? 64 : static_cast<int64_t>(seed)) <= 1e-12);
+  }
+}
+
+// Chunks of lanes leave the loop when none of their samples is alive: the sweep back of a chunk begins where that one left,
+// whatever the lanes asked for. Sample i lives for its input's number of steps, and in each of them adds its state to the
+// gradient.
+TEST_CASE("chunks that leave at different steps natively") {
+  ProgramBuilder p;
+  p.program.model = "lives";
+  p.program.horizon = 40;
+  p.program.has_gradient = true;
+  const NodeId weight = p.param("w", real()), life = p.input("life", real());
+  const StateId state = p.state("x", real(), life), alive = p.state("alive", boolean(), p.constant(boolean(), {1}));
+  p.program.alive = alive;
+  p.phase = Phase::step;
+  const NodeId x = p.leaf(Op::state, real(), state.index, rate_sample_time);
+  const NodeId alive_now = p.leaf(Op::state, boolean(), alive.index, rate_sample_time);
+  const NodeId left = p.sub(x, p.constant(1));
+  p.program.states[state].next = p.raw(Op::select, real(), {alive_now, left, x});
+  p.program.states[alive].next =
+      p.raw(Op::logical_and, boolean(), {alive_now, p.raw(Op::less, boolean(), {p.constant(0.5), left})});
+  p.program.objective_step = p.raw(Op::select, real(), {alive_now, p.mul(weight, x), p.constant(0)});
+  const NodeId product = p.raw(Op::select, real(), {alive_now, x, p.constant(0)});
+  p.phase = Phase::finish;
+  p.program.params[ParamId{0}].gradient = p.accumulate(weight, {{Phase::step_backward, product, {}}});
+  verify_program(p.program);
+  std::vector<InputRows> inputs(1);
+  inputs[0].rows = 64;
+  for (int lane = 0; lane < 64; ++lane) inputs[0].values.push_back(1 + (lane / 8 * 11) % 37 + lane % 3);
+  for (const auto& [forward, backward] :
+       std::initializer_list<std::pair<int, int>>{{8, 8}, {8, 32}, {16, 64}, {32, 8}, {64, 64}}) {
+    JitOptions lanes;
+    lanes.forward_lanes = forward;
+    lanes.backward_lanes = backward;
+    INFO(forward << " lanes forward, " << backward << " backward");
+    CHECK(difference<double>(p.program, {{0.5}}, inputs, 1, 64, lanes) <= 1e-12);
+    CHECK(difference<double>(p.program, {{0.5}}, inputs, 1, 41, lanes) <= 1e-12);
   }
 }
 
