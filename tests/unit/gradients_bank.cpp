@@ -112,7 +112,8 @@ void check_variance(const ParamEstimate& gradient, const std::vector<double>& tr
     const double expected = truth[truth.size() == 1 ? 0 : k];
     const double measured = gradient.standard_error[k] * gradient.standard_error[k] * static_cast<double>(samples);
     INFO(fmt::format("variance [{}]: {} for {}", k, measured, expected));
-    CHECK(std::fabs(measured - expected) <= 0.02 * expected);
+    // Where there is no noise at all, rounding is left.
+    CHECK(std::fabs(measured - expected) <= 0.02 * expected + 1e-24);
   }
 }
 
