@@ -1,6 +1,7 @@
 // Elementwise operations: arithmetic, comparisons and selections as instructions, elementary functions by the
 // templates of compiler/kernel/elementary.h over a builder of LLVM values.
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/MDBuilder.h>
 
 #include "compiler/codegen/emitter.h"
@@ -54,6 +55,38 @@ struct LlvmBuilder {
   Whole whole_shift_left(Whole x, int count) { return b.CreateShl(x, static_cast<uint64_t>(count)); }
   Whole whole_shift_right(Whole x, int count) { return b.CreateLShr(x, static_cast<uint64_t>(count)); }
   Mask whole_nonzero(Whole x) { return b.CreateICmpNE(x, llvm::Constant::getNullValue(x->getType())); }
+
+  // AVX-512's instruction, a register at a time.
+  Value scale(Value x, Value k) {
+    constexpr unsigned width = 64 / sizeof(T);
+    if (!lanes || emitter.lanes % static_cast<int>(width) != 0 ||
+        emitter.context.options.features.find("+avx512f") == std::string::npos)
+      return elementary::scale_by_halves(elementary::Real<LlvmBuilder>{this, x}, elementary::Real<LlvmBuilder>{this, k}).value;
+    const auto function =
+        sizeof(T) == 8 ? llvm::Intrinsic::x86_avx512_mask_scalef_pd_512 : llvm::Intrinsic::x86_avx512_mask_scalef_ps_512;
+    auto* part_type = llvm::FixedVectorType::get(emitter.real_type(), width);
+    constexpr uint32_t rounding_of_mxcsr = 4;
+    llvm::SmallVector<llvm::Value*, 8> parts;
+    for (int first = 0; first < emitter.lanes; first += static_cast<int>(width)) {
+      llvm::SmallVector<int, 16> own;
+      for (unsigned lane = 0; lane < width; ++lane) own.push_back(first + static_cast<int>(lane));
+      parts.push_back(b.CreateIntrinsic(
+          function, {},
+          {b.CreateShuffleVector(x, own), b.CreateShuffleVector(k, own), llvm::Constant::getNullValue(part_type),
+           llvm::ConstantInt::getAllOnesValue(b.getIntNTy(width)), b.getInt32(rounding_of_mxcsr)}));
+    }
+    while (parts.size() > 1) {
+      llvm::SmallVector<llvm::Value*, 8> joined;
+      for (size_t i = 0; i < parts.size(); i += 2) {
+        const auto half = static_cast<int>(llvm::cast<llvm::FixedVectorType>(parts[i]->getType())->getNumElements());
+        llvm::SmallVector<int, 64> both;
+        for (int lane = 0; lane < 2 * half; ++lane) both.push_back(lane);
+        joined.push_back(b.CreateShuffleVector(parts[i], parts[i + 1], both));
+      }
+      parts = joined;
+    }
+    return parts[0];
+  }
 
   // A branch that is hardly ever taken, to a call for the lanes of `where`, through memory.
   Value rare(elementary::Rare function, Mask where, Value x, Value usual) {

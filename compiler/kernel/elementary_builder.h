@@ -17,6 +17,8 @@
 //   Whole whole_constant(uint64_t)        Whole whole_add whole_sub whole_and whole_or whole_xor(Whole, Whole)
 //   Whole whole_shift_left whole_shift_right(Whole, int count)    logical
 //   Mask whole_nonzero(Whole)
+//   Value scale(Value x, Value k)         x 2^k rounded once, k whole and |k| ≤ 2 bias; NaN where k is; by one instruction where
+//                                         there is one, else scale_by_halves
 //   Value look_up(const Real (&table)[n], Whole)  the element at the index mod n; n is 16 for double, 32 for float
 //   Value rare(Rare, Mask where, Value x, Value usual)
 //                                         `usual`, but in the lanes of `where` what rare_value (elementary_large.h)

@@ -47,6 +47,13 @@ Real<B> scale(Real<B> x, Whole<B> k) {
   return x * value(first << F::mantissa_bits) * value((biased - first) << F::mantissa_bits);
 }
 
+// The same for a number k, as builders do it that have no instruction for it.
+template <class B>
+Real<B> scale_by_halves(Real<B> x, Real<B> k) {
+  using F = Format<B>;
+  return scale(x, bits(k + F::rounder) - F::bits_of(F::rounder));
+}
+
 // Beyond these arguments e^x is 0 or infinite. NaN stays.
 template <class B>
 Real<B> clamp_exponent(Real<B> x) {
@@ -66,7 +73,7 @@ template <class B>
 Real<B> exp(Real<B> x) {
   const ReducedExponent<B> reduced = reduce_exponent(clamp_exponent(x));
   const Real<B> r = reduced.r;
-  return scale(fma(fma(exp_tail(r), r, 1.0), r, 1.0), reduced.whole);
+  return {x.builder, x.builder->scale(fma(fma(exp_tail(r), r, 1.0), r, 1.0).value, reduced.k.value)};
 }
 
 // e^x - 1 = 2^k (e^r - 1) + (2^k - 1), by halves of 2^k because 2^1024 is no number. -0 gives 0.

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
-#include "compiler/kernel/elementary_builder.h"
+#include "compiler/kernel/elementary_exp.h"
 #include "compiler/kernel/elementary_large.h"
 
 namespace alea::elementary {
@@ -45,6 +45,9 @@ struct ScalarBuilder {
   Whole whole_shift_left(Whole a, int count) { return a << count; }
   Whole whole_shift_right(Whole a, int count) { return a >> count; }
   bool whole_nonzero(Whole a) { return a != 0; }
+  T scale(T x, T k) {
+    return scale_by_halves(elementary::Real<ScalarBuilder>{this, x}, elementary::Real<ScalarBuilder>{this, k}).value;
+  }
   template <size_t n>
   T look_up(const T (&table)[n], Whole index) {
     return table[index % n];

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "compiler/kernel/elementary_builder.h"
+#include "compiler/kernel/elementary_exp.h"
 #include "compiler/kernel/elementary_large.h"
 
 namespace alea::elementary {
@@ -97,6 +97,11 @@ struct VectorBuilder {
   Whole whole_shift_left(Whole a, int count) { return a << count; }
   Whole whole_shift_right(Whole a, int count) { return a >> count; }
   Mask whole_nonzero(Whole a) { return a != 0; }
+  Value scale(Value x, Value k) {
+    ALEA_NATIVE_512(double, 8, _mm512_scalef_pd((__m512d)x, (__m512d)k))
+    ALEA_NATIVE_512(float, 16, _mm512_scalef_ps((__m512)x, (__m512)k))
+    return scale_by_halves(elementary::Real<VectorBuilder>{this, x}, elementary::Real<VectorBuilder>{this, k}).value;
+  }
   template <size_t n>
   Value look_up(const T (&table)[n], Whole index) {
     ALEA_NATIVE_512(double, 8, _mm512_permutex2var_pd(_mm512_load_pd(table), (__m512i)index, _mm512_load_pd(table + n / 2)))
