@@ -1,12 +1,19 @@
 // A draw is `name … ~ law(arguments) [by name[(arguments)]]`: the clause goes behind the law's closing parenthesis.
 #include "runtime/tool/by_clause.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <functional>
 #include <map>
 
 #include "dsl/check/files.h"
+#include "runtime/errors.h"
 #include "runtime/file.h"
 
 namespace alea {
@@ -92,12 +99,17 @@ std::vector<std::string> write_by_clauses(Session& session, const Model& model,
     else left.push_back(node);
   }
   if (edits.empty()) return left;
-  std::string text = read_file(path);
+  // The file is replaced whole: a link leads to it, and what is read only is left alone.
+  const std::filesystem::path file = std::filesystem::canonical(path);
+  if (access(file.c_str(), W_OK) != 0) throw FileError{fmt::format("cannot write {}: {}", path, std::strerror(errno))};
+  const std::filesystem::perms permissions = std::filesystem::status(file).permissions();
+  std::string text = read_file(file.string());
   for (const auto& [begin, edit] : edits) {
     if (auto changed = with_by_clause(text, begin, edit.second)) text = std::move(*changed);
     else left.push_back(edit.first);
   }
-  write_file(path, text);
+  write_file(file.string(), text);
+  std::filesystem::permissions(file, permissions);
   return left;
 }
 
