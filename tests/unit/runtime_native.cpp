@@ -50,9 +50,10 @@ Program one_operation(Op op) {
 // Pairs that cover edges and magnitudes; the second number is a plausible second argument for every operation.
 std::vector<InputRows> arguments(bool positive) {
   const double infinity = std::numeric_limits<double>::infinity();
-  const std::vector<double> xs = {0.3,   -0.3,  1.0,   -1.0,   0.0,     -0.0, 2.5,  -2.5,     7.25,      -7.25,       20.0,
-                                  -20.0, 0.75,  100.0, -100.0, 1e-3,    1e-9, 1e9,  -1e9,     1e15,      -1e15,       1e20,
-                                  1e30,  -1e30, 0.5,   0.9999, 3.14159, 12.5, 88.5, infinity, -infinity, std::nan("")};
+  const std::vector<double> xs = {0.3,       -0.3,         1.0,   -1.0,   0.0,    -0.0,   2.5,     -2.5, 7.25, -7.25,
+                                  20.0,      -20.0,        0.75,  100.0,  -100.0, 1e-3,   1e-9,    1e9,  -1e9, 1e15,
+                                  -1e15,     1e20,         1e30,  -1e30,  0.5,    0.9999, 3.14159, 12.5, 88.5, infinity,
+                                  -infinity, std::nan(""), -95.0, -103.5, -709.5, -740.0, -745.1,  709.7};
   const std::vector<double> ys = {0.7, 2.0, -1.5, 3.0, 0.25, -0.6, 11.0, 1.0};
   InputRows x, y;
   for (size_t i = 0; i < xs.size() * ys.size(); ++i) {
