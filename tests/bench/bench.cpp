@@ -289,6 +289,7 @@ int main(int argc, char** argv) {
   app.add_flag("--json", settings.json, "one object");
   CLI11_PARSE(app, argc, argv);
   if (settings.threads.empty()) settings.threads = {1, 0};
+  setenv("ALEA_CACHE", "off", 1);  // what is measured includes compiling
   try {
     return alea::bench::run(settings);
   } catch (const alea::ModelError& error) {
