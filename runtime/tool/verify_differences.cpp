@@ -12,6 +12,7 @@
 #include <functional>
 #include <random>
 
+#include "compiler/estimator/paths.h"
 #include "runtime/tool/verify.h"
 
 namespace alea {
@@ -69,8 +70,17 @@ std::vector<Probe> choose_probes(const Model& model) {
   return probes;
 }
 
-// No draw whose value jumps when a param moves: its estimators differentiate the samples themselves, or sum over outcomes.
+// No draw whose value jumps when a param moves: its estimators differentiate the samples themselves, or sum over outcomes,
+// and no noise has a param in its law: a rejected attempt makes a sample at fixed noise jump, however smooth its law.
 bool all_pathwise(const Model& model) {
+  const StochasticGraph& graph = model.compiled->graph;
+  const NodeTable<uint8_t> parametric = find_parametric(graph);
+  for (uint32_t k = 0; k < graph.graph.size(); ++k) {
+    const NodeId id{k};
+    if (kind(graph.graph.op(id)) != OpKind::random) continue;
+    for (const NodeId input : graph.graph.inputs(id))
+      if (parametric[input]) return false;
+  }
   return std::all_of(model.compiled->explanation.nodes.begin(), model.compiled->explanation.nodes.end(),
                      [](const ExplainedNode& node) {
                        return node.estimator == "reparam" || node.estimator == "implicit" || node.estimator == "enumerate" ||
@@ -113,7 +123,7 @@ class Differences {
 
   // Where samples flip: the largest step over which the objective is a cubic, as far as can be seen through the noise.
   void choose_step(const ParamArrays& along, int64_t samples_a_batch) {
-    constexpr double largest = 0.4, smallest = 1e-3;
+    constexpr double largest = 0.1, smallest = 1e-3;
     constexpr int pilot = 8;
     std::vector<double> wider;
     for (step = largest; step > smallest; step /= 2) {
@@ -164,7 +174,7 @@ class Differences {
                          : smooth                          ? 1e-6
                                                            : 1e-3) *
                             scale +
-                        1e-9 + 0.25 * std::abs(mean_and_error(corrections[k]).mean);
+                        1e-9 + std::abs(mean_and_error(corrections[k]).mean);
       direction.z = gap.error > 0 ? gap.mean / gap.error : 0;
       direction.agrees = std::isfinite(gap.mean) && std::abs(gap.mean) <= allowed_errors * gap.error + direction.slack;
       directions.push_back(std::move(direction));
