@@ -1,5 +1,6 @@
-// Files are read by their ending. A column file (.csv) has no shape beyond its rows, so each row's numbers fill the
-// input in row-major order; arrays must have the input's shape behind their first axis.
+// Files are read by their ending. A column file (.csv) has no shape beyond its rows, and images (IDX) are often read as
+// vectors, so each row's numbers fill the input in row-major order; other arrays must have the input's shape behind their first
+// axis.
 #include "runtime/data.h"
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "dsl/diagnostic.h"
 #include "runtime/errors.h"
 #include "runtime/file.h"
+#include "runtime/idx.h"
 
 namespace alea {
 
@@ -42,6 +44,8 @@ bool read_row(std::string_view line, std::vector<double>& row) {
   }
 }
 
+bool is_idx(const std::string& place) { return place.ends_with("-ubyte") || place.ends_with("-ubyte.gz"); }
+
 Array read_array(const std::string& input, const std::string& place) {
   const size_t colon = place.rfind(".npz:");
   if (colon != std::string::npos) {
@@ -63,7 +67,9 @@ Array read_array(const std::string& input, const std::string& place) {
   }
   if (place.ends_with(".npy")) return read_npy(read_file(place), place);
   if (place.ends_with(".csv")) return read_csv(read_file(place), place);
-  throw UsageError{fmt::format("data for `{}`: `{}` ends in none of .npy, .npz, .npz:KEY, .csv", input, place)};
+  if (is_idx(place)) return read_idx(read_file(place), place);
+  throw UsageError{
+      fmt::format("data for `{}`: `{}` ends in none of .npy, .npz, .npz:KEY, .csv, -ubyte, -ubyte.gz", input, place)};
 }
 
 void check_values(const GraphInput& input, const std::vector<double>& values, size_t row_size) {
@@ -118,9 +124,10 @@ std::vector<InputRows> load_inputs(const Table<InputId, GraphInput>& inputs, con
     if (equals == std::string::npos || equals == 0) throw UsageError{fmt::format("`{}` is not of the form input=FILE", binding)};
     const std::string name = binding.substr(0, equals), place = binding.substr(equals + 1);
     Array array = read_array(name, place);
-    // A column file fills the input's shape in row-major order.
+    // Columns and pixels fill the input's shape in row-major order.
     for (const GraphInput& input : inputs)
-      if (input.name == name && place.ends_with(".csv") && array.shape[1] == element_count(input.type.shape)) {
+      if (input.name == name && (place.ends_with(".csv") || is_idx(place)) &&
+          element_count(Shape(array.shape.begin() + 1, array.shape.end())) == element_count(input.type.shape)) {
         array.shape.resize(1);
         array.shape.insert(array.shape.end(), input.type.shape.begin(), input.type.shape.end());
       }

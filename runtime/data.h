@@ -1,4 +1,5 @@
-// Data bound to a model's inputs. In: `name=FILE.npy`, `name=FILE.npz:key` or `name=FILE.csv`, one for each input. Out:
+// Data bound to a model's inputs. In: `name=FILE.npy`, `name=FILE.npz:key`, `name=FILE.csv` or an IDX file
+// (`…-ubyte`, `…-ubyte.gz`), one for each input. Out:
 // rows of each input, by InputId; sample i reads row i mod rows. All inputs have the same number of rows, every
 // value is one that the input's type allows. What does not fit is a UsageError that names the input.
 #pragma once

@@ -116,6 +116,13 @@ void set_params(const Table<ParamId, GraphParam>& params, const NamedArrays& arr
     }
 }
 
+NamedArrays arrays_among(const Table<ParamId, GraphParam>& params, NamedArrays arrays) {
+  NamedArrays own;
+  for (const GraphParam& param : params)
+    if (const auto found = arrays.find(param.name); found != arrays.end()) own.insert(*found);
+  return own.empty() ? arrays : own;
+}
+
 NamedArrays named_arrays(const Table<ParamId, GraphParam>& params, const ParamArrays& values) {
   NamedArrays arrays;
   for (uint32_t index = 0; index < params.size(); ++index) {

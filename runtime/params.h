@@ -18,6 +18,9 @@ ParamArrays zero_params(const Table<ParamId, GraphParam>&);
 void set_param(const Table<ParamId, GraphParam>&, const std::string& text, ParamArrays&);
 // Every array must name a param; params without an array keep their values.
 void set_params(const Table<ParamId, GraphParam>&, const NamedArrays&, ParamArrays&);
+// Those of the arrays that name a param: a file may serve several policies, of which each has some. Where none does, all of
+// them, to be refused.
+NamedArrays arrays_among(const Table<ParamId, GraphParam>&, NamedArrays);
 NamedArrays named_arrays(const Table<ParamId, GraphParam>&, const ParamArrays&);
 
 }  // namespace alea

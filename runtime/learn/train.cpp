@@ -69,13 +69,13 @@ class Training {
 
   // The rows that a step reads: a permutation of all rows, then another, in pieces.
   void set_rows(const Loss& loss) {
-    if (loss.rows.empty()) return;
-    const int64_t rows = loss.rows[0].rows, wanted = std::max<int64_t>(1, options_.batch / options_.samples_per_row);
+    if (loss.rows->empty()) return;
+    const int64_t rows = loss.rows->front().rows, wanted = std::max<int64_t>(1, options_.batch / options_.samples_per_row);
     if (wanted >= rows) {
-      loss.driver->set_inputs(loss.rows);
+      loss.driver->set_inputs(*loss.rows);
       return;
     }
-    std::vector<InputRows> batch(loss.rows.size());
+    std::vector<InputRows> batch(loss.rows->size());
     for (int64_t j = 0; j < wanted; ++j) {
       const int64_t position = state_.step * wanted + j;
       if (epoch_ != position / rows || order_.size() != static_cast<size_t>(rows)) {
@@ -84,8 +84,9 @@ class Training {
       }
       const int64_t row = order_[static_cast<size_t>(position % rows)];
       for (size_t k = 0; k < batch.size(); ++k) {
-        const auto size = static_cast<std::ptrdiff_t>(loss.rows[k].values.size()) / rows;
-        const auto from = loss.rows[k].values.begin() + row * size;
+        const std::vector<double>& values = (*loss.rows)[k].values;
+        const auto size = static_cast<std::ptrdiff_t>(values.size()) / rows;
+        const auto from = values.begin() + row * size;
         batch[k].values.insert(batch[k].values.end(), from, from + size);
       }
     }
@@ -125,7 +126,8 @@ class Training {
     ParamArrays gradient;
     for (const ParamEstimate& param : estimate.gradient) {
       gradient.push_back(param.mean);
-      for (double& g : gradient.back()) g *= sign;
+      const bool frozen = loss.frozen[gradient.size() - 1];
+      for (double& g : gradient.back()) g = frozen ? 0 : sign * g;
     }
     StepRecord record{state_.step + 1,         k, estimate.mean,
                       estimate.standard_error, 0, learning_rate(options_.schedule, state_.step)};
@@ -134,6 +136,7 @@ class Training {
     follow_baselines(loss, estimate);
     state_.adapted[k] = loss.driver->adapted();
     for (size_t p = 0; p < params.size(); ++p) {
+      if (loss.frozen[p]) continue;
       if (!all_finite(params[p])) return diverge({0, k, {}, loss.params[p]});
       state_.params[loss.params[p]] = std::move(params[p]);
     }

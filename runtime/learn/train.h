@@ -17,7 +17,8 @@ struct Loss {
   Driver* driver = nullptr;
   const Program* program = nullptr;
   std::vector<size_t> params;
-  std::vector<InputRows> rows;  // of which each step's driver gets some; empty where the program has no inputs
+  std::vector<bool> frozen;                      // of `params`: never changed
+  const std::vector<InputRows>* rows = nullptr;  // of which the driver gets some each step; empty: the program has no inputs
 };
 
 // How params are judged: by a program without gradient, perhaps of another model; `params` are its own, and `trained`

@@ -10,6 +10,7 @@
 #include "runtime/errors.h"
 #include "runtime/file.h"
 #include "runtime/learn/checkpoint.h"
+#include "runtime/npy.h"
 #include "runtime/params.h"
 #include "runtime/text_table.h"
 #include "runtime/tool/commands.h"
@@ -25,6 +26,7 @@ namespace {
 // One compiled model of the file, with what runs it.
 struct Part {
   Model model;
+  std::vector<InputRows> rows;  // of what is trained: its driver gets those of a step
   const Program* program = nullptr;
   std::unique_ptr<Engine> engine;
 };
@@ -35,9 +37,15 @@ std::unique_ptr<Part> make_part(Session& session, const std::string& model, cons
   ToolOptions& options = session.options;
   options.check.model = model;
   options.check.policy = policy;
-  if (judge) options.quiet = true, options.estimators.clear();  // warnings were printed
+  options.params.clear();  // they are set once it is known which there are
+  options.params_file.clear();
+  if (judge) {
+    options.quiet = true, options.estimators.clear();  // warnings were printed
+    if (!options.train.evaluation_data.empty()) options.data = options.train.evaluation_data;
+  }
   auto part = std::make_unique<Part>();
   part->model = prepare_model(session);
+  if (!judge) part->rows = std::move(part->model.inputs), part->model.inputs.clear();
   part->program = judge ? &part->model.compiled->forward : &part->model.compiled->program;
   part->engine = std::make_unique<Engine>(session, part->model, *part->program, options.interpret);
   options = whole;
@@ -64,10 +72,16 @@ struct Trained {
   }
 };
 
-std::vector<Loss> make_losses(const std::vector<std::unique_ptr<Part>>& parts, Trained& trained) {
+// `pattern` is a param's name, or a group's with .* behind it.
+bool names(const std::string& pattern, const std::string& param) {
+  return pattern.ends_with(".*") ? param.starts_with(pattern.substr(0, pattern.size() - 1)) : param == pattern;
+}
+
+std::vector<Loss> make_losses(const std::vector<std::unique_ptr<Part>>& parts, const std::vector<std::string>& frozen,
+                              Trained& trained) {
   std::vector<Loss> losses;
   for (const auto& part : parts) {
-    Loss loss{&part->engine->driver(), part->program, {}, part->model.inputs};
+    Loss loss{&part->engine->driver(), part->program, {}, {}, &part->rows};
     const auto& params = part->model.compiled->graph.params;
     if (params.size() == 0 || !part->program->has_gradient)
       throw UsageError{fmt::format("`{}` has no params to train", part->program->model)};
@@ -82,9 +96,15 @@ std::vector<Loss> make_losses(const std::vector<std::unique_ptr<Part>>& parts, T
         throw UsageError{fmt::format("param `{}` has another shape in `{}`", param.name, part->program->model)};
       }
       loss.params.push_back(*place);
+      loss.frozen.push_back(std::ranges::any_of(frozen, [&](const std::string& pattern) { return names(pattern, param.name); }));
     }
+    if (std::ranges::all_of(loss.frozen, [](bool each) { return each; }))
+      throw UsageError{fmt::format("--freeze: no param of `{}` is left to train", part->program->model)};
     losses.push_back(std::move(loss));
   }
+  for (const std::string& pattern : frozen)
+    if (std::ranges::none_of(trained.params, [&](const GraphParam& param) { return names(pattern, param.name); }))
+      throw UsageError{fmt::format("--freeze: there is no param `{}`", pattern)};
   return losses;
 }
 
@@ -105,8 +125,8 @@ RunMarks marks_of(const std::vector<std::unique_ptr<Part>>& parts, const Part& j
                   name_of(loop.optimiser.kind), loop.optimiser.momentum, loop.optimiser.square_decay.value_or(-1),
                   loop.optimiser.weight_decay, name_of(loop.schedule.kind), loop.schedule.rate, length_matters ? loop.steps : 0,
                   loop.clip_norm, loop.evaluate_every, loop.evaluation_samples, loop.adapt_every);
-  uint64_t data = 0;
-  for (const auto& part : parts) data = data * 31 + mark_of(part->model.inputs);
+  uint64_t data = mark_of(judge.model.inputs);
+  for (const auto& part : parts) data = data * 31 + mark_of(part->rows);
   return {mark_of(model), mark_of(settings), data};
 }
 
@@ -219,9 +239,12 @@ int command_train(Session& session) {
     parts.push_back(make_part(session, name, options.check.policy, /*judge=*/false));
   require_model(session, parts[0]->model, "`train`");
   Trained trained;
-  const std::vector<Loss> losses = make_losses(parts, trained);
+  const std::vector<Loss> losses = make_losses(parts, settings.frozen, trained);
   const std::string& model = settings.evaluation_model;
   const std::string& policy = settings.evaluation_policy;
+  if (const std::string& file = options.params_file; !file.empty())
+    set_params(trained.params, arrays_among(trained.params, read_npz(read_file(file), file)), trained.values);
+  for (const std::string& text : options.params) set_param(trained.params, text, trained.values);
   const std::unique_ptr<Part> judging =
       make_part(session, model.empty() ? parts[0]->program->model : model,
                 policy.empty() ? (model.empty() ? parts[0]->program->policy : options.check.policy) : policy, /*judge=*/true);

@@ -67,14 +67,6 @@ Model read_program_model(Session& session, SourceId source) {
   return model;
 }
 
-// A file of params may serve several policies, of which each has some; where none fits, all are given on, to be refused.
-NamedArrays arrays_of_model(const Table<ParamId, GraphParam>& params, NamedArrays arrays) {
-  NamedArrays own;
-  for (const GraphParam& param : params)
-    if (const auto found = arrays.find(param.name); found != arrays.end()) own.insert(*found);
-  return own.empty() ? arrays : own;
-}
-
 }  // namespace
 
 bool is_program_text(const Session& session, SourceId source) {
@@ -142,7 +134,7 @@ Model prepare_model(Session& session) {
     for (uint32_t index = 0; index < params.size(); ++index)
       if (params[ParamId{index}].name == initial.names[k].name) model.params[index] = drawn[k];
   const std::string& file = session.options.params_file;
-  if (!file.empty()) set_params(params, arrays_of_model(params, read_npz(read_file(file), file)), model.params);
+  if (!file.empty()) set_params(params, arrays_among(params, read_npz(read_file(file), file)), model.params);
   for (const std::string& text : session.options.params) set_param(params, text, model.params);
   model.inputs = load_inputs(model.compiled->graph.inputs, session.options.data);
   return model;

@@ -52,7 +52,11 @@ Session::Session(ToolOptions given) : options(std::move(given)) {
 }
 
 SourceId load_source(Session& session) {
-  LoadedFile file = load_model_file(session.options.files.at(0));
+  const std::string& path = session.options.files.at(0);
+  // Standard input is there once; a session that compiles several models of it asks again.
+  for (uint32_t index = 0; path == "-" && index < session.sources.size(); ++index)
+    if (session.sources[SourceId{index}].name() == "<stdin>") return SourceId{index};
+  LoadedFile file = load_model_file(path);
   return session.sources.add(std::move(file.name), std::move(file.text));
 }
 

@@ -56,6 +56,14 @@ void add_train_options(CLI::App& app, TrainSettings& settings) {
   app.add_option("--eval-samples", settings.evaluation_samples_text, "samples of an evaluation (default 1000)");
   app.add_option("--eval-model", settings.evaluation_model, "the graph, mdp or instance that is evaluated");
   app.add_option("--eval-policy", settings.evaluation_policy, "the policy that is evaluated");
+  app.add_option("--eval-data", settings.evaluation_data, "INPUT=FILE: data that are evaluated on")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--freeze", settings.frozen, "NAME, or GROUP.*: params that are not trained")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--target", loop.target, "end where an evaluation is this good");
   app.add_option("--keep", settings.keep_text, "the params that --out gets: the last (default) or those of the best evaluation")
       ->check(CLI::IsMember({"last", "best"}));

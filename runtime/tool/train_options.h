@@ -16,6 +16,8 @@ struct TrainSettings {
   TrainOptions loop;
   Keep keep = Keep::last;
   std::string evaluation_model, evaluation_policy;  // empty: those that are trained
+  std::vector<std::string> evaluation_data;         // empty: the data that are trained on
+  std::vector<std::string> frozen;                  // params, or groups with .* behind
   std::string out, checkpoint, resume, log, plot;
   // As they were written, until they are checked.
   std::string steps_text, batch_text, per_row_text, every_text, evaluate_every_text, evaluation_samples_text;

@@ -129,7 +129,73 @@ graph g {
       fs::temp_directory_path(), file);
   INFO(result.out << result.error);
   REQUIRE(result.status == 0);
-  // gain: 5 + 11; deviations 2 · 0.5 and exp(-1 + 2/2); L = [[0.5, 0], [0.3, 0.5]]: L L' sums to 0.25 + 2·0.15 + 0.34; huber(3) = 2.5.
+  // gain: 5 + 11; deviations 2 · 0.5 and exp(-1 + 2/2); L = [[0.5, 0], [0.3, 0.5]]: L L' sums to 0.25 + 2·0.15 + 0.34; huber(3)
+  // = 2.5.
   const double expected = 16 + 1 + 10 * (0.25 + 0.3 + 0.34) + 100 + 2500 + 10 + 0.01 + 2 * std::log(2.0);
   CHECK(Json::parse(result.out)["objective"]["mean"].get<double>() == Approx(expected).epsilon(1e-12));
+}
+
+TEST_CASE("layers begin with the spread that is said, and cells compute their formulas") {
+  const std::string file = R"(import std.nn
+graph start {
+  param glorot: linear(80, 120)
+  param he: linear_he(80, 120)
+  param small: linear_uniform(80, 120, 0.01)
+  cost sum(square(glorot(ones(80)))) + sum(he(ones(80))) + sum(small(ones(80)))
+}
+graph cells {
+  param rnn: rnn_cell(1, 1)
+  param gru: gru_cell(1, 1)
+  param lstm: lstm_cell(1, 1)
+  param normed: layer_norm(2)
+  s = lstm([0.5], [0.3, -0.4])
+  cost rnn([0.5], [0.3])[0] + 10*gru([0.5], [0.3])[0] + 100*s[0] + 1000*s[1] + 10000*normed([1.0, 3.0])[1]
+})";
+  const auto run = [&](const std::string& arguments) {
+    const auto result = test::run_command("alea " + arguments + " --json", fs::temp_directory_path(), file);
+    INFO(result.out << result.error);
+    REQUIRE(result.status == 0);
+    return Json::parse(result.out);
+  };
+  const Json start = run("train - --model start --steps 1 --lr 1e-12")["params"];
+  const auto spread = [&](const std::string& name) {
+    double squares = 0;
+    for (const Json& value : start[name]["value"]) squares += std::pow(value.get<double>(), 2);
+    return squares / static_cast<double>(start[name]["value"].size());
+  };
+  // Of 9600 values the mean square is known to some 1.4 %: variance 2/(n + m), 2/n, bound²/3.
+  CHECK(spread("glorot.W") == Approx(2.0 / 200).epsilon(0.05));
+  CHECK(spread("he.W") == Approx(2.0 / 80).epsilon(0.06));
+  CHECK(spread("small.W") == Approx(0.0001 / 3).epsilon(0.05));
+  CHECK(spread("glorot.b") < 1e-20);
+
+  const double value =
+      run("run - --model cells --samples 64 --param 'rnn.*=0.7' --param 'gru.*=0.7' --param 'lstm.*=0.7'")["objective"]["mean"];
+  const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
+  const double from_x = 0.7 * 0.5 + 0.7, from_h = 0.7 * 0.3;  // W x + b, U h
+  const double rnn = std::tanh(from_x + from_h);
+  const double gate = sigmoid(from_x + from_h + 0.7);
+  const double gru = (1 - gate) * std::tanh(from_x + gate * (from_h + 0.7)) + gate * 0.3;
+  const double both = 0.7 * (0.5 + 0.3) + 0.7;
+  const double cell = sigmoid(both + 1) * -0.4 + sigmoid(both) * std::tanh(both);
+  const double out = sigmoid(both) * std::tanh(cell);
+  CHECK(value == Approx(rnn + 10 * gru + 100 * out + 1000 * cell + 10000 / std::sqrt(1 + 1e-5)).epsilon(1e-12));
+}
+
+TEST_CASE("steps of differential equations have the order that is said") {
+  // x' = x over 1 in n steps: an error of n^-order, so that twice the steps leave 2^-order of it.
+  for (const auto& [method, order] : {std::pair<std::string, int>{"euler", 1}, {"midpoint", 2}, {"rk4", 4}}) {
+    const auto error = [&](int steps) {
+      const std::string n = std::to_string(steps);
+      const std::string file = "import std.ode\nmdp m { horizon " + n +
+                               "\n state x: real[1] = [1.0]\n fn flow(x) = x\n x' = " + method + "(flow, x, 1/" + n +
+                               ")\n final cost x[0] }";
+      const auto result = test::run_command("alea run - --samples 64 --json", fs::temp_directory_path(), file);
+      INFO(result.out << result.error);
+      REQUIRE(result.status == 0);
+      return std::exp(1.0) - Json::parse(result.out)["objective"]["mean"].get<double>();
+    };
+    CHECK(error(32) > 0);
+    CHECK(std::log2(error(32) / error(64)) == Approx(order).margin(0.1));
+  }
 }

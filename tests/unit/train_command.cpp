@@ -274,10 +274,24 @@ param b: real = 4
 graph actor { z ~ normal(0, 0.1)  cost (a - stop(b))^2 + z*a }
 graph critic { z ~ normal(0, 0.1)  cost (b - 1)^2 + z*b }
 graph apart { cost (a - 1)^2 + (b - 1)^2 })");
+  const Json from = folder.json("two.alea --model actor,critic --eval-model apart --steps 1 --param b=7 --lr 1e-9");
+  CHECK(from["evaluations"][0]["evaluation"]["mean"].get<double>() == Approx(37));
   const Json json = folder.json("two.alea --model actor,critic --eval-model apart --steps 400 --lr 0.05 --lr-schedule linear");
   CHECK(json["params"]["a"]["value"][0].get<double>() == Approx(1).margin(0.03));
   CHECK(json["params"]["b"]["value"][0].get<double>() == Approx(1).margin(0.03));
   CHECK(json["evaluations"][0]["evaluation"]["mean"].get<double>() == Approx(10));
+}
+
+TEST_CASE("frozen params stay as they are") {
+  const Folder folder;
+  folder.write("two.alea",
+               "import std.nn\ngraph g { param a: real = 3  param f: linear(1, 1)  cost (a - 1)^2 + sum(square(f([1.0]) - 5)) }");
+  const Json json = folder.json("two.alea --freeze 'f.*' --steps 300 --lr 0.1 --optimizer momentum --param 'f.*=2'");
+  CHECK(json["params"]["a"]["value"][0].get<double>() == Approx(1).margin(1e-3));
+  CHECK(json["params"]["f.W"]["value"][0] == 2.0);
+  CHECK(json["params"]["f.b"]["value"][0] == 2.0);
+  CHECK(folder.run("alea train two.alea --freeze c --steps 1").status == 2);
+  CHECK(folder.run("alea train two.alea --freeze a --freeze 'f.*' --steps 1").status == 2);
 }
 
 TEST_CASE("rows of data are taken in shuffled batches") {
@@ -292,6 +306,30 @@ TEST_CASE("rows of data are taken in shuffled batches") {
       folder.json("line.alea --data row=rows.csv --steps 500 --batch 10 --lr 0.1 --lr-schedule cosine --eval-samples 100");
   CHECK(json["params"]["slope"]["value"][0].get<double>() == Approx(3).margin(1e-3));
   CHECK(json["params"]["offset"]["value"][0].get<double>() == Approx(0.5).margin(1e-3));
+}
+
+TEST_CASE("images are read as IDX files, and judged on others than those trained on") {
+  const Folder folder;
+  // Two images of 1 x 2 bytes, then three.
+  const auto idx = [](const std::string& bytes) {
+    return std::string("\0\0\x08\x03\0\0\0", 7) + static_cast<char>(bytes.size() / 2) + std::string("\0\0\0\x01\0\0\0\x02", 8) +
+           bytes;
+  };
+  folder.write("a-ubyte", idx("\x0a\x14\x1e\x28"));          // 10, 20; 30, 40
+  folder.write("b-ubyte", idx("\x01\x02\x03\x04\x05\xfe"));  // …; 5, 254
+  REQUIRE(folder.run("gzip -k b-ubyte").status == 0);
+  folder.write("mean.alea", "graph mean { input image: real[2]  param m: real[2]  cost sum(square(image - m)) }");
+  const Json json =
+      folder.json("mean.alea --data image=a-ubyte --eval-data image=b-ubyte.gz --eval-samples 3 --steps 1 --lr 0.001");
+  // At m = 0, over the three others: (1 + 4 + 9 + 16 + 25 + 254²)/3.
+  CHECK(json["evaluations"][0]["evaluation"]["mean"].get<double>() == Approx((55 + 254.0 * 254) / 3));
+  const auto trained = folder.json("mean.alea --data image=a-ubyte --steps 400 --lr 0.2 --lr-schedule linear --optimizer sgd");
+  CHECK(trained["params"]["m"]["value"][0].get<double>() == Approx(20));
+  CHECK(trained["params"]["m"]["value"][1].get<double>() == Approx(30));
+  folder.write("short-ubyte", idx("\x0a\x14\x1e\x28").substr(0, 17));
+  CHECK(folder.run("alea train mean.alea --data image=short-ubyte --steps 1").status == 4);
+  folder.write("none-ubyte", "text");
+  CHECK(folder.run("alea train mean.alea --data image=none-ubyte --steps 1").status == 4);
 }
 
 TEST_CASE("a wrong model and a wrong option of train are named") {
