@@ -145,7 +145,15 @@ Path explain_path(const StochasticGraph& model, const PathFacts& facts, NodeId f
         if (auto draw = draw_of.find(user.index); draw != draw_of.end()) {
           const Choice& choice = facts.choices[draw->second];
           // Nothing admissible at the draw: its arguments jump.
-          if (want_jump && (choice.nothing & wanted(here.crossed))) return trace(at, user, false);
+          if (want_jump && (choice.nothing & wanted(here.crossed))) {
+            Path path = trace(at, user, false);
+            const std::string& score = facts.score_refused[draw->second];
+            const std::string& pathwise = facts.reparam_refused[draw->second];
+            path.nothing = !pathwise.empty() ? pathwise : "it reaches a cost across a jump";
+            if (!score.empty()) path.nothing += ", and " + score;
+            else if (facts.stopped[user]) path.nothing += ", and it reaches a cost through `stop` as well";
+            return path;
+          }
           if (!(choice.reparam & wanted(here.crossed))) continue;
         }
         if (!(facts.reach[user] & wanted(here.crossed))) continue;
@@ -190,6 +198,9 @@ std::string describe(const StochasticGraph& model, const SourceMap& sources, con
   }
   if (path.jump) {
     Span span = model.graph.span(path.jump);
+    if (!path.nothing.empty())
+      return fmt::format("{}{}`{}`{} admits no estimator: {}", text, arrow, names[path.jump.index], place(sources, span),
+                         path.nothing);
     std::string_view written = source_text(sources, span);
     std::string what = written.empty() ? std::string(alea::text(model.graph.op(path.jump))) : fmt::format("({})", written);
     text += std::string(arrow) + what + place(sources, span);

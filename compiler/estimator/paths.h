@@ -49,6 +49,7 @@ struct Path {
   std::vector<NodeId> nodes;
   NodeId jump;  // the node that jumps; null on a smooth path
   bool kink = false, steep = false, ends_episode = false;
+  std::string nothing;  // of a draw that admits no estimator for these targets: why
 };
 Path explain_path(const StochasticGraph&, const PathFacts&, NodeId from, Targets targets, bool want_jump);
 

@@ -143,42 +143,46 @@ class Differences {
   }
 
   void compare(const std::vector<Probe>& probes, int64_t samples, int first_seed, std::vector<Direction>& directions) {
+    for (const Probe& probe : probes) {
+      Direction direction = compare_at(probe, step, samples, first_seed);
+      // The objective may have a kink within the step. A shorter one settles it, if it could have seen a gap like this.
+      for (double shorter = step / 4; !smooth && !direction.agrees && shorter > 1e-3; shorter /= 4) {
+        Direction again = compare_at(probe, shorter, samples, first_seed);
+        const double gap = std::abs(direction.gradient - direction.difference);
+        if (again.agrees && again.noticed() < gap) direction = std::move(again);
+      }
+      directions.push_back(std::move(direction));
+    }
+  }
+
+  Direction compare_at(const Probe& probe, double h, int64_t samples, int first_seed) {
     const int64_t each = std::max<int64_t>(group_size, samples / batches);
-    std::vector<std::vector<double>> gradients(probes.size()), differences(probes.size()), gaps(probes.size()),
-        corrections(probes.size());
+    std::vector<double> gradients, differences, gaps, corrections;
     for (int batch = 0; batch < batches; ++batch) {
       const uint64_t seed = seed_of(first_seed + batch);
       const Estimate at = gradient(each, seed);
       ParamArrays means;
       for (const ParamEstimate& estimate : at.gradient) means.push_back(estimate.mean);
-      for (size_t k = 0; k < probes.size(); ++k) {
-        const Probe& probe = probes[k];
-        double value = difference(probe.along, step, each, seed), correction = 0;
-        if (!smooth) correction = (value - difference(probe.along, 2 * step, each, seed)) / 3;
-        value = probe.factor * (value + correction);
-        gradients[k].push_back(probe.factor * dot(means, probe.along));
-        differences[k].push_back(value);
-        gaps[k].push_back(gradients[k].back() - value);
-        corrections[k].push_back(probe.factor * correction);
-      }
+      double value = difference(probe.along, h, each, seed), correction = 0;
+      if (!smooth) correction = (value - difference(probe.along, 2 * h, each, seed)) / 3;
+      value = probe.factor * (value + correction);
+      gradients.push_back(probe.factor * dot(means, probe.along));
+      differences.push_back(value);
+      gaps.push_back(gradients.back() - value);
+      corrections.push_back(probe.factor * correction);
     }
-    for (size_t k = 0; k < probes.size(); ++k) {
-      Direction direction;
-      direction.name = probes[k].name;
-      direction.gradient = mean_and_error(gradients[k]).mean;
-      direction.difference = mean_and_error(differences[k]).mean;
-      const MeanAndError gap = mean_and_error(gaps[k]);
-      direction.standard_error = gap.error;
-      const double scale = std::abs(direction.gradient) + std::abs(direction.difference);
-      direction.slack = (session_.options.single_precision ? 1e-2
-                         : smooth                          ? 1e-6
-                                                           : 1e-3) *
-                            scale +
-                        1e-9 + std::abs(mean_and_error(corrections[k]).mean);
-      direction.z = gap.error > 0 ? gap.mean / gap.error : 0;
-      direction.agrees = std::isfinite(gap.mean) && std::abs(gap.mean) <= allowed_errors * gap.error + direction.slack;
-      directions.push_back(std::move(direction));
-    }
+    Direction direction;
+    direction.name = probe.name;
+    direction.gradient = mean_and_error(gradients).mean;
+    direction.difference = mean_and_error(differences).mean;
+    const MeanAndError gap = mean_and_error(gaps);
+    direction.standard_error = gap.error;
+    const double scale = std::abs(direction.gradient) + std::abs(direction.difference);
+    const double relative = session_.options.single_precision ? 1e-2 : smooth ? 1e-6 : 1e-3;
+    direction.slack = relative * scale + 1e-9 + std::abs(mean_and_error(corrections).mean);
+    direction.z = gap.error > 0 ? gap.mean / gap.error : 0;
+    direction.agrees = std::isfinite(gap.mean) && std::abs(gap.mean) <= allowed_errors * gap.error + direction.slack;
+    return direction;
   }
 
  private:
