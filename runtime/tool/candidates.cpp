@@ -142,9 +142,11 @@ std::vector<Measurement> measure(const std::vector<Candidate*>& candidates, cons
   return result;
 }
 
-double difference_from_rest(const std::vector<Measurement>& all, const std::vector<bool>& unbiased, size_t index) {
+std::optional<Difference> difference_from_rest(const std::vector<Measurement>& all, const std::vector<bool>& unbiased,
+                                               size_t index) {
   const Measurement& own = all[index];
-  double worst = std::numeric_limits<double>::quiet_NaN();
+  std::optional<Difference> result;
+  double squares = 0, error_squares = 0;
   for (size_t e = 0; e < own.gradient.size(); ++e) {
     // The others' mean, weighted by inverse variance; an exact one outweighs all.
     std::vector<double> weights(all.size(), 0);
@@ -169,9 +171,12 @@ double difference_from_rest(const std::vector<Measurement>& all, const std::vect
     // Below rounding there is no difference.
     const double floor = 1e-12 * std::max(1.0, std::fabs(own.gradient[e]));
     const double z = std::fabs(mean) <= floor ? 0 : mean / std::max(spread, floor / 4);
-    if (std::isnan(worst) || std::fabs(z) > std::fabs(worst)) worst = z;
+    if (!result) result.emplace();
+    if (std::fabs(z) > std::fabs(result->z)) result->z = z;
+    squares += mean * mean, error_squares += spread * spread;
   }
-  return worst;
+  if (result) result->norm = std::sqrt(squares), result->standard_error = std::sqrt(error_squares);
+  return result;
 }
 
 }  // namespace alea

@@ -2,6 +2,7 @@
 // Out: per node its candidates; measurements on shared noise, block by block, the candidates taking turns.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,8 +50,12 @@ struct Measurement {
 // interrupt; throws NumericError when nothing was done.
 std::vector<Measurement> measure(const std::vector<Candidate*>&, const ParamArrays&, int64_t samples, uint64_t seed);
 
-// The largest difference of a candidate's gradient from that of the others (unbiased ones, by inverse variance), in
-// standard errors of the paired differences between blocks. NaN where there is nothing to compare with.
-double difference_from_rest(const std::vector<Measurement>&, const std::vector<bool>& unbiased, size_t index);
+// A candidate's gradient less that of the others (unbiased ones, by inverse variance), from paired differences between blocks.
+struct Difference {
+  double norm = 0, standard_error = 0;  // over the elements
+  double z = 0;                         // the largest over the elements, in its standard errors
+};
+// Nothing where there is nothing to compare with.
+std::optional<Difference> difference_from_rest(const std::vector<Measurement>&, const std::vector<bool>& unbiased, size_t index);
 
 }  // namespace alea

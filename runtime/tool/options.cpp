@@ -183,6 +183,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
         add_running(command, options, raw);
         if (entry.command == Command::run)
           command.add_option("--trace", options.trace, "FILE.npz or .csv: keep the trajectories");
+        if (entry.command == Command::compare)
+          command.add_flag("--no-times", options.no_times, "leave out the columns that differ from run to run");
         if (entry.command == Command::tune)
           command.add_flag("--write", options.write, "write the `by` clauses into the model's file");
         break;

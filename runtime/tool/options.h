@@ -31,7 +31,8 @@ struct ToolOptions {
   bool single_precision = false, interpret = false;
   std::string trace;  // run: where the trajectories go
 
-  bool write = false;  // tune: the `by` clauses into the model's file
+  bool write = false;     // tune: the `by` clauses into the model's file
+  bool no_times = false;  // compare: without the columns that differ from run to run
 
   // fmt
   bool only_check_format = false;
