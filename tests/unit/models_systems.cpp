@@ -115,6 +115,76 @@ StepResult cart_pole_swing_up(const Values& s) {
   return result;
 }
 
+// By Newton and Jacobians: (Σ m Jᵢ'Jᵢ + I wᵢwᵢ' + M e₀e₀') q'' = Q - Σ m Jᵢ'(biasᵢ - gravity), in cart place and absolute angles.
+std::array<double, 6> double_pendulum_flow(const std::array<double, 6>& s, double force) {
+  const double M = 10.47198, m = 4.19874, inertia = 0.154971, l = 0.3, L = 0.6;
+  const std::array<double, 3> v{s[3], s[4], s[5]};
+  const double s1 = std::sin(s[1]), c1 = std::cos(s[1]), s2 = std::sin(s[2]), c2 = std::cos(s[2]);
+  const double jacobians[2][2][3] = {{{1, l * c1, 0}, {0, -l * s1, 0}}, {{1, L * c1, l * c2}, {0, -L * s1, -l * s2}}};
+  const double bias[2][2] = {{-l * s1 * v[1] * v[1], -l * c1 * v[1] * v[1]},
+                             {-L * s1 * v[1] * v[1] - l * s2 * v[2] * v[2], -L * c1 * v[1] * v[1] - l * c2 * v[2] * v[2]}};
+  const double gravity[2] = {1e-5, -9.81};
+  // The second joint turns by w2 - w1.
+  double a[3][4] = {{M, 0, 0, force - 0.05 * v[0] + M * 1e-5},
+                    {0, inertia, 0, -0.05 * v[1] + 0.05 * (v[2] - v[1])},
+                    {0, 0, inertia, -0.05 * (v[2] - v[1])}};
+  for (int body = 0; body < 2; ++body)
+    for (int axis = 0; axis < 2; ++axis)
+      for (int i = 0; i < 3; ++i) {
+        const double* j = jacobians[body][axis];
+        for (int k = 0; k < 3; ++k) a[i][k] += m * j[i] * j[k];
+        a[i][3] -= m * j[i] * (bias[body][axis] - gravity[axis]);
+      }
+  for (int p = 0; p < 3; ++p)
+    for (int row = p + 1; row < 3; ++row)
+      for (int k = 3; k >= p; --k) a[row][k] -= a[row][p] / a[p][p] * a[p][k];
+  std::array<double, 3> acceleration;
+  for (size_t p = 3; p-- > 0;) {
+    double rest = a[p][3];
+    for (size_t k = p + 1; k < 3; ++k) rest -= a[p][k] * acceleration[k];
+    acceleration[p] = rest / a[p][p];
+  }
+  return {v[0], v[1], v[2], acceleration[0], acceleration[1], acceleration[2]};
+}
+
+StepResult double_inverted_pendulum(const Values& s) {
+  const double q1 = at(s, "q1"), v1 = at(s, "v1"), h = 0.01;
+  std::array<double, 6> y{at(s, "x"), q1, q1 + at(s, "q2"), at(s, "vx"), v1, v1 + at(s, "v2")};
+  for (int half = 0; half < 2; ++half) {
+    const auto slope = [&](const std::array<double, 6>& k, double by) {
+      std::array<double, 6> to = y;
+      for (size_t i = 0; i < 6; ++i) to[i] += by * k[i];
+      return double_pendulum_flow(to, 500 * at(s, "a"));
+    };
+    const auto k1 = slope({}, 0), k2 = slope(k1, h / 2), k3 = slope(k2, h / 2), k4 = slope(k3, h);
+    for (size_t i = 0; i < 6; ++i) y[i] += h / 6 * (k1[i] + 2 * k2[i] + 2 * k3[i] + k4[i]);
+  }
+  const double tip_x = y[0] + 0.6 * std::sin(y[1]) + 0.6 * std::sin(y[2]), tip_y = 0.6 * std::cos(y[1]) + 0.6 * std::cos(y[2]);
+  return {{{"x", {y[0]}}, {"q1", {y[1]}}, {"q2", {y[2] - y[1]}}, {"vx", {y[3]}}, {"v1", {y[4]}}, {"v2", {y[5] - y[4]}}},
+          10 - 0.01 * tip_x * tip_x - (tip_y - 2) * (tip_y - 2) - 1e-3 * y[4] * y[4] - 5e-3 * (y[5] - y[4]) * (y[5] - y[4]),
+          tip_y <= 1};
+}
+
+// In absolute angles, unlike the model: 4/3 m l² t1'' + m l²/2 cos(t1 - t2) t2'' = …
+StepResult reacher(const Values& s) {
+  const double q1 = at(s, "q1"), q2 = at(s, "q2"), v1 = at(s, "v1"), v2 = at(s, "v2"), l = 0.5, ml2 = l * l, h = 0.02;
+  const double t1 = q1, t2 = q1 + q2, w1 = v1, w2 = v1 + v2;
+  const double joint1 = at(s, "torque", 0) - 0.1 * v1, joint2 = at(s, "torque", 1) - 0.1 * v2;
+  const double a11 = 4 * ml2 / 3, a12 = ml2 / 2 * std::cos(t1 - t2), a22 = ml2 / 3;
+  const double f1 = joint1 - joint2 - ml2 / 2 * std::sin(t1 - t2) * w2 * w2, f2 = joint2 + ml2 / 2 * std::sin(t1 - t2) * w1 * w1;
+  const double det = a11 * a22 - a12 * a12, turn1 = (a22 * f1 - a12 * f2) / det, turn2 = (a11 * f2 - a12 * f1) / det;
+  const double v1_next = v1 + h * turn1, v2_next = v2 + h * (turn2 - turn1);
+  const double off_x = l * std::cos(t1) + l * std::cos(t2) - at(s, "goal", 0);
+  const double off_y = l * std::sin(t1) + l * std::sin(t2) - at(s, "goal", 1);
+  return {{{"q1", {q1 + h * v1_next}},
+           {"q2", {q2 + h * v2_next}},
+           {"v1", {v1_next}},
+           {"v2", {v2_next}},
+           {"goal", {at(s, "goal", 0), at(s, "goal", 1)}}},
+          off_x * off_x + off_y * off_y + 0.01 * (std::pow(at(s, "torque", 0), 2) + std::pow(at(s, "torque", 1), 2)),
+          false};
+}
+
 StepResult point_mass(const Values& s) {
   StepResult result;
   for (size_t k = 0; k < 2; ++k) {
@@ -176,6 +246,8 @@ const std::vector<System>& systems() {
       {"acrobot_v1", 500, "a ~ categorical(ones(3))", acrobot, none, 0},
       {"cart_pole_balancing", 500, "force ~ uniform(-10, 10)", cart_pole_balancing, 75.1, 0.2},
       {"cart_pole_swing_up", 500, "force ~ uniform(-10, 10)", cart_pole_swing_up, -152.3, 0.3},
+      {"double_inverted_pendulum", 500, "a ~ uniform(-1, 1)", double_inverted_pendulum, 155.6, 0.3},
+      {"reacher", 100, "torque ~ uniform(-1, 1)", reacher, none, 0},
       {"point_mass", 100, "force ~ uniform(-1, 1)", point_mass, none, 0},
       {"quadcopter", 100, "thrust ~ uniform(-2, 2)", quadcopter, none, 0},
       {"bicycle", 100, "steer ~ uniform(-0.5, 0.5)  pull ~ uniform(-3, 3)", bicycle, none, 0},
