@@ -2,6 +2,7 @@
 // against what the literature or a closed form gives, and against that of the C++ system with random numbers of its own.
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -69,6 +70,20 @@ TEST_CASE("every step of a standard model is that of the same system in C++") {
     CHECK(objective == Approx(total / samples).epsilon(1e-11));
   }
   fs::remove_all(folder);
+}
+
+TEST_CASE("every standard model is held to another one and has its line on the page") {
+  const std::string page = test::read_text(fs::path(ALEA_SOURCE_DIR) / "docs" / "models.md");
+  size_t models = 0;
+  for (const fs::path& path : test::files_in(fs::path(ALEA_SOURCE_DIR) / "stdlib" / "models", ".alea")) {
+    const std::string name = path.stem();
+    INFO(name);
+    ++models;
+    CHECK(page.find("| `" + name + "` |") != std::string::npos);
+    const bool held = std::ranges::any_of(test::systems(), [&](const test::System& system) { return system.name == name; });
+    CHECK((held || name == "linear_quadratic"));  // which is held to Riccati's recursion, in training
+  }
+  CHECK(models >= test::systems().size());
 }
 
 TEST_CASE("uniform actions give a standard model the return that is known") {

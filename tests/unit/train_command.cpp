@@ -92,14 +92,9 @@ TEST_CASE("a linear-quadratic regulator is trained to the optimum of Riccati's r
   // x' = A x + B u with A = [[1, 0.05], [0, 1]], B = [0.0025, 0.05], costs x·x + 0.1 u², x₀ ~ normal(0, I), 50 steps: the
   // optimum of all controls is tr P₀ = 33.4216768 with P_T = 0 and
   // P_t = I + A'P A - A'P B (0.1 + B'P B)⁻¹ B'P A, P = P_{t+1}.
-  folder.write("regulator.alea", R"(mdp regulator {
-  horizon 50
-  state x: real[2] ~ normal(zeros(2), 1)
-  action u: real
-  x' = [x[0] + 0.05*x[1] + 0.0025*u, x[1] + 0.05*u]
-  cost dot(x, x) + 0.1*u^2
-}
-policy gain for regulator { param K: real[50, 2] = 1  u = -dot(K[time], x) })");
+  folder.write("regulator.alea", R"(import std.models.linear_quadratic
+instance regulator of linear_quadratic {}
+policy gain for linear_quadratic { param K: real[50, 2] = 1  u = -dot(K[time], x) })");
   const Json json = folder.json("regulator.alea --steps 2000 --batch 256 --lr 0.1 --lr-schedule cosine");
   const auto gains = json["params"]["K"]["value"].get<std::vector<double>>();
 
