@@ -33,20 +33,27 @@ class Training {
   TrainResult run() {
     for (size_t k = 0; k < losses_.size(); ++k) losses_[k].driver->adapted() = state_.adapted[k];
     good_ = state_.params;
-    if (state_.curve.empty() && !evaluate()) return result_;
+    // Also what an interrupted run did not come to.
+    if (is_due() && !evaluate()) return result_;
     while (!reached_target() && state_.step < options_.steps) {
       for (size_t k = 0; k < losses_.size(); ++k)
         if (!step(k)) return result_;
       ++state_.step;
-      const bool last = state_.step == options_.steps;
-      if ((last || (options_.evaluate_every > 0 && state_.step % options_.evaluate_every == 0)) && !evaluate()) return result_;
-      if (options_.checkpoint_every > 0 && !last && state_.step % options_.checkpoint_every == 0) events_.checkpoint(state_);
+      if (is_due() && !evaluate()) return result_;
+      if (options_.checkpoint_every > 0 && state_.step < options_.steps && state_.step % options_.checkpoint_every == 0)
+        events_.checkpoint(state_);
     }
     if (reached_target()) result_.end = TrainEnd::target;
     return result_;
   }
 
  private:
+  bool is_due() const {
+    if (!state_.curve.empty() && state_.curve.back().step == state_.step) return false;
+    return state_.step == 0 || state_.step == options_.steps ||
+           (options_.evaluate_every > 0 && state_.step % options_.evaluate_every == 0);
+  }
+
   bool stopped() {
     if (options_.stop && *options_.stop) result_.end = TrainEnd::interrupted;
     return result_.end == TrainEnd::interrupted;
@@ -116,9 +123,10 @@ class Training {
     RunOptions run;
     run.samples = options_.batch;
     run.seed = seed_of(options_, "step", state_.step);
-    run.stop = options_.stop;
+    // A step is made for all losses or for none.
+    if (k == 0) run.stop = options_.stop;
     const Estimate estimate = loss.driver->run(params, run);
-    if (stopped()) return false;
+    if (k == 0 && stopped()) return false;
     if (estimate.non_finite) return diverge({0, k, estimate.non_finite, {}});
     if (k == 0) good_ = state_.params;
 
