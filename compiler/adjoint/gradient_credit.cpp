@@ -114,6 +114,33 @@ std::string GradientBuilder::cost_list(Targets targets) const {
   return text;
 }
 
+namespace {
+
+// What is added to the gradient, as a formula: Q is the value of the downstream costs.
+std::string formula(Estimator credit, const std::string& psi, const std::string& law) {
+  const auto times = [&](const std::string& weight) { return weight + " * grad " + psi + " of " + law; };
+  switch (credit) {
+    case Estimator::measure_valued: return times("measure valued: sum of constant * (Q at plus - Q at minus)");
+    case Estimator::disarm: return times("DisARM: 1/2 (Q - Q at twin) (b - twin) sigmoid(|logits|)");
+    case Estimator::rebar: return times("REBAR: (Q - weight * Q at the relaxed sample given b)");
+    case Estimator::score:
+    case Estimator::none:
+    case Estimator::reparam:
+    case Estimator::enumerate: return times("score: (Q - baseline)");
+  }
+  return {};
+}
+
+// Which baseline, in words.
+std::string baseline_text(const GraphDraw& draw) {
+  if (draw.baseline == "none") return "none";
+  if (draw.baseline == "value") return "its value(...)";
+  if (draw.baseline == "running") return "its running mean";
+  return "mean of Q over the group's others";
+}
+
+}  // namespace
+
 void GradientBuilder::add_scores(Phase region, Phase backward, std::vector<RegionSeed>& seeds) {
   for (uint32_t d = 0; d < model.draws.size(); ++d) {
     const GraphDraw& draw = model.draws[DrawId{d}];
@@ -165,7 +192,8 @@ void GradientBuilder::add_score(DrawId id, ClassSet classes, Phase backward, std
   ParamId baseline;
   if (draw.baseline == "value") advantage.value_baseline = draw.baseline_value;
   if (draw.baseline == "running") advantage.value_baseline = read_running_baseline(draw, baseline);
-  advantage.note = "log density of " + draw.law + "; downstream: " + cost_list(targets);
+  advantage.note = formula(Estimator::score, "log density", draw.law) + "; downstream: " + cost_list(targets) +
+                   "; baseline: " + baseline_text(draw);
   const NodeId leaf = credit(std::move(advantage), draw, draw.log_density, classes, backward, seeds);
   if (baseline) follow_running_baseline(baseline, leaf, backward);
 }
@@ -212,8 +240,8 @@ void GradientBuilder::add_fork_terms(const Fork& fork, ClassSet classes, Targets
     settle();
     if (!advantage.own) continue;
     advantage.baseline = fork.leave_one_out ? Baseline::leave_one_out : Baseline::none;
-    advantage.note = std::string(name(plan.choices[fork.draw].credit)) + ": " + term.name + " of " + draw.law +
-                     "; downstream: " + cost_list(targets);
+    advantage.note = formula(plan.choices[fork.draw].credit, term.name, draw.law) + "; downstream: " + cost_list(targets);
+    if (fork.leave_one_out) advantage.note += "; baseline: mean over the group's others";
     credit(std::move(advantage), draw, term.psi, classes, Phase::init_backward, seeds);
   }
 }

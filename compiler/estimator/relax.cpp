@@ -38,8 +38,10 @@ struct Relaxation {
   std::vector<DrawId> draw_of;
   std::map<uint32_t, NoRelaxedMeaning> meaningless;  // why, of nodes of kind `nothing`
 
+  SpanId here;  // of the draw that is being relaxed
+
   NodeId op(Op o, std::initializer_list<NodeId> inputs, std::vector<int64_t> attributes = {}) {
-    return make(to, o, inputs, std::move(attributes));
+    return make(to, o, inputs, std::move(attributes), here);
   }
   NodeId uniform(const GraphDraw& draw, const Shape& shape) {
     const NoiseId noise = out.noises.add({draw.name + ".relaxed"});
@@ -101,6 +103,7 @@ struct Relaxation {
     const DrawId draw_id = draw_of[id.index];
     if (draw_id && wants_relaxation(old.draws[draw_id])) {
       const GraphDraw& draw = old.draws[draw_id];
+      here = to.add_span(draw.span);
       for (const NodeId needed : before(id))
         if (const auto found = meaningless.find(needed.index); found != meaningless.end()) throw found->second;
       const auto value = [&](NodeId node) { return uses.is_relaxed(node) ? uses.number(node) : copy[node.index]; };
@@ -216,7 +219,7 @@ bool relax_draws(StochasticGraph& model, Diagnostics& diagnostics) {
   if (std::ranges::none_of(model.draws, wants_relaxation)) return false;
   StochasticGraph out = model;
   out.graph = Graph{};
-  Relaxation relaxation{model, out, out.graph, {}, {}, {}, {}};
+  Relaxation relaxation{model, out, out.graph, {}, {}, {}, {}, {}};
   try {
     relaxation.run();
   } catch (const NoRelaxedMeaning& use) {
@@ -237,7 +240,7 @@ std::optional<StochasticGraph> relax_one(const StochasticGraph& model, DrawId id
   asked.draws[id].estimator = "gumbel";
   StochasticGraph out = asked;
   out.graph = Graph{};
-  Relaxation relaxation{asked, out, out.graph, {}, {}, {}, {}};
+  Relaxation relaxation{asked, out, out.graph, {}, {}, {}, {}, {}};
   try {
     relaxation.run();
   } catch (const NoRelaxedMeaning& use) {

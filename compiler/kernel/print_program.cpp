@@ -243,7 +243,7 @@ class Writer {
         line += advantage.baseline == Baseline::leave_one_out ? " baseline loo" : " baseline none";
         part("value", advantage.value_baseline);
         if (!advantage.note.empty()) line += " note \"" + quoted(advantage.note) + "\"";
-        out_.row(line, to_string(advantage.type));
+        out_.row(line, to_string(advantage.type), "", line_of(map_, span_of(advantage)));
       }
     }
     if (!program_.carries.empty()) {
@@ -257,6 +257,14 @@ class Writer {
         out_.row(fmt::format("{} of {}", i, ref(accumulator.target)), to_string(accumulator.type));
       }
     }
+  }
+
+  // Of the draw that is credited.
+  Span span_of(const ProgramAdvantage& advantage) const {
+    for (const NodeId id : needed_)
+      if (graph_.op(id) == Op::advantage && &program_.advantages[AdvantageId{graph_[id].payload}] == &advantage)
+        return graph_.span(id);
+    return {};
   }
 
   static std::string quoted(const std::string& text) {

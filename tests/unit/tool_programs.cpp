@@ -188,3 +188,29 @@ TEST_CASE("programs with damaged lines are refused or run, and never harm") {
   CHECK(accepted > 50);
   CHECK(refused > 50);
 }
+
+TEST_CASE("each estimator's page says what is credited, and runs to the bits of its model") {
+  const std::string model =
+      "graph bits {\n  param l: real[2] = [0.3, -0.5]\n  b ~ bernoulli(logits = l)\n  cost (2 * b[0] + b[1] - 1.2)^2\n}\n";
+  const std::string law = " of bernoulli(logits = l); downstream: cost";
+  for (const auto& [estimator, says] : std::vector<std::pair<std::string, std::string>>{
+           {"score", "score: (Q - baseline) * grad log density" + law + "; baseline: mean of Q over the group's others"},
+           {"score(baseline = none)", "score: (Q - baseline) * grad log density" + law + "; baseline: none"},
+           {"score(baseline = running)", "score: (Q - baseline) * grad log density" + law + "; baseline: its running mean"},
+           {"measure_valued", "constant * (Q at plus - Q at minus) * grad p" + law},
+           {"disarm", "1/2 (Q - Q at twin) (b - twin) sigmoid(|logits|) * grad logits" + law},
+           {"rebar", "(Q - weight * Q at the relaxed sample given b) * grad log density" + law},
+           {"gumbel(tau = 0.7)", "noise.uniform b.relaxed"},
+           {"straight_through", "detach"},
+           {"enumerate", "exp"}}) {
+    INFO(estimator);
+    const std::string choice = " --estimator 'b=" + estimator + "'";
+    const auto page = command("compile - --emit estimator" + choice, model);
+    REQUIRE(page.status == 0);
+    CHECK_THAT(page.out, Contains(says));
+    const std::string options = " --samples 640 --seed 4";
+    const Json of_model = json_of("grad -" + choice + options, model), of_program = json_of("grad -" + options, page.out);
+    CHECK(of_model.at("objective") == of_program.at("objective"));
+    CHECK(of_model.at("gradient") == of_program.at("gradient"));
+  }
+}
