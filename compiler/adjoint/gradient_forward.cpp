@@ -37,7 +37,6 @@ std::pair<Phase, Rate> GradientBuilder::place_node(NodeId id) {
     case Op::adjoint:
     case Op::advantage: return {current, current == Phase::step_backward ? rate_sample_time : rate_sample};
     case Op::accumulated: return {current, current == Phase::finish ? rate_none : rate_sample};
-    case Op::sum_samples: return {current, current == Phase::step_backward ? rate_time : rate_none};
     default: break;
   }
   uint8_t rate = rate_none;

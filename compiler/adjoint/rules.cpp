@@ -322,7 +322,6 @@ NodeId pull_back(Graph& graph, NodeId v, NodeId adjoint, int k) {
     case Op::draw:
     case Op::nonzero: return adjoint;
     case Op::convert: return graph.type(operands[0]).scalar == Scalar::boolean ? NodeId{} : adjoint;
-    case Op::sum_samples: internal_error("the adjoint of a sum over samples is never taken");
 
     // x(a, F) at fixed F: dx/da = −(∂F/∂a)/p (Figurnov, Mohamed, Mnih 2018, eq. 5)
     case Op::noise_gamma: return rules.mul(adjoint, rules.op(Op::gamma_grad, {operands[0], v}));

@@ -38,10 +38,7 @@ void Emitter::emit(NodeId node) {
       if (op == Op::noise_uniform || op == Op::noise_normal) value(node);
       else emit_draw(node);
       return;
-    case OpKind::control:
-      if (op == Op::sum_samples) internal_error("sum_samples is no operation of a gradient program", print(program));
-      emit_view(node);
-      return;
+    case OpKind::control: emit_view(node); return;
     case OpKind::elementwise:
       if (plan.form[node] == Form::inlined) return;
       if (element_count(shape) > register_elements)

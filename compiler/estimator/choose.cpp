@@ -158,6 +158,7 @@ std::vector<std::vector<size_t>> group_costs(const StochasticGraph& model, Plan&
 void make_classes(const StochasticGraph& model, const SourceMap& sources, Plan& plan, const PathFacts& facts) {
   std::string word = model.maximise ? "reward" : "cost";
   std::vector<std::vector<size_t>> groups = group_costs(model, plan, facts);
+  const bool has_final = std::ranges::count(model.costs, Phase::final, &GraphCost::region) > 0;
   for (size_t g = 0; g < groups.size(); ++g) {
     Targets own = 0, later = 0;
     bool all_final = true;
@@ -171,7 +172,8 @@ void make_classes(const StochasticGraph& model, const SourceMap& sources, Plan& 
       continue;
     }
     plan.classes.push_back({own, false, which + ", same step"});
-    plan.classes.push_back({later, true, groups.size() == 1 ? "later steps, final" : which + ", later steps"});
+    plan.classes.push_back(
+        {later, true, groups.size() == 1 ? (has_final ? "later steps, final" : "later steps") : which + ", later steps"});
   }
   if (plan.classes.empty()) plan.classes.push_back({0, false, word});
 }

@@ -127,7 +127,6 @@ Edge edge(const StochasticGraph& model, const NodeTable<Interval>& bounds, const
 
     case Op::draw:
     case Op::nonzero:
-    case Op::sum_samples:
     case Op::noise_gamma:
     case Op::noise_von_mises:
     case Op::negate:

@@ -161,7 +161,6 @@ struct Bounder {
       case Op::sort:
       case Op::reduce_max:
       case Op::reduce_min:
-      case Op::sum_samples: return of(node, 0);
       case Op::draw: return of(node, 0);
       case Op::nonzero: {
         Interval r = of(node, 0);

@@ -96,7 +96,7 @@ NodeId Graph::add(Op op, const Type& type, std::span<const NodeId> inputs, uint3
   uint64_t hash = mix(mix(static_cast<uint64_t>(op), node.type.index), payload);
   for (const NodeId input : inputs) hash = mix(hash, input.index);
   // The adjoint of a state, and a sum over samples, is one value in each phase that reads it.
-  const bool sharable = kind(op) != OpKind::random && op != Op::adjoint && op != Op::sum_samples;
+  const bool sharable = kind(op) != OpKind::random && op != Op::adjoint;
   if (sharable) {
     const auto [first, last] = shared_.equal_range(hash);
     for (auto at = first; at != last; ++at) {

@@ -85,8 +85,7 @@ class Verifier {
       }
       case Op::adjoint:
       case Op::advantage:
-      case Op::accumulated:
-      case Op::sum_samples: return fail("%{}: `{}` has no place before the gradient is taken", id.index, text(graph_.op(id)));
+      case Op::accumulated: return fail("%{}: `{}` has no place before the gradient is taken", id.index, text(graph_.op(id)));
       default:
         if (kind(graph_.op(id)) == OpKind::random && graph_[id].payload >= stochastic_.noises.size())
           fail("%{} has no entry {} in its table", id.index, graph_[id].payload);

@@ -96,7 +96,6 @@ T apply_to(Op op, std::span<const T> operands) {
     case Op::stop:
     case Op::detach:
     case Op::nonzero:
-    case Op::sum_samples:
     case Op::reduce_sum:
     case Op::reduce_prod:
     case Op::reduce_max:

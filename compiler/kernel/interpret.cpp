@@ -144,9 +144,7 @@ class Interpreter {
     switch (kind(op)) {
       case OpKind::leaf: return leaf(node, op, payload, elements, time);
       case OpKind::random: return draw(node, op, NoiseId{payload}, elements, time);
-      case OpKind::control:
-        if (op == Op::sum_samples) return sum_samples(values_[graph_.input(node, 0)]);
-        return values_[graph_.input(node, 0)];
+      case OpKind::control: return values_[graph_.input(node, 0)];
       case OpKind::elementwise: return elementwise(node, op, elements);
       case OpKind::reduction:
       case OpKind::layout:

@@ -27,7 +27,6 @@ inline Rate natural_rate(const Graph& graph, const NodeTable<Rate>& rates, NodeI
   for (const NodeId input : graph.inputs(id)) rate |= rates[input];
   const bool in_step = phase == Phase::step || phase == Phase::step_backward;
   switch (graph.op(id)) {
-    case Op::sum_samples: rate &= ~rate_sample; break;
     case Op::time: rate = rate_time; break;
     case Op::input:
     case Op::final_state: rate = rate_sample; break;

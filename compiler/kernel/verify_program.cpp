@@ -153,7 +153,6 @@ class Verifier {
                         alea::text(program_.phase[input]));
           varying = static_cast<Rate>(varying | program_.rate[input]);
         }
-        if (graph_.op(id) == Op::sum_samples) varying = static_cast<Rate>(varying & ~rate_sample);
         if ((program_.rate[id] & varying) != varying)
           return fail("{} reads what varies with {}, its rate says {}", name(id), text(varying), text(program_.rate[id]));
         if ((program_.rate[id] & ~axes_of(program_.phase[id])) != 0)
