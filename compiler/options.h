@@ -13,6 +13,7 @@ namespace alea {
 struct PipelineOptions {
   CheckOptions check;             // --model, --policy, --set
   ChooseOptions choose;           // --estimator
+  bool forward_only = false;      // no gradient is wanted: a model that has no admissible estimator is as good as any
   bool drop_score_paths = false;  // a deliberate mistake, for the tests that show it is one
   // --dump-dir: called after each stage with its number, its name and its text.
   std::function<void(int, const std::string&, const std::string&)> dump;

@@ -36,7 +36,14 @@ std::optional<Compiled> compile(const SourceMap& sources, const ParsedFiles& fil
   if (diagnostics.has_errors()) return std::nullopt;
   // From here on a draw that asks for a relaxation is continuous.
 
-  auto chosen = stages.run("choose", [&] { return choose_estimators(compiled.graph, options.choose, sources, diagnostics); });
+  Diagnostics unheard;
+  Diagnostics& of_choice = options.forward_only ? unheard : diagnostics;
+  auto chosen = stages.run("choose", [&] { return choose_estimators(compiled.graph, options.choose, sources, of_choice); });
+  if (!chosen && options.forward_only) {
+    compiled.graph = plain;
+    compiled.forward = build_gradient_program(plain, {}, {}, {.gradient = false});
+    return compiled;
+  }
   if (!chosen) return std::nullopt;
   compiled.chosen = std::move(*chosen);
   compiled.explanation = explain(compiled.graph, compiled.chosen, sources);

@@ -64,7 +64,7 @@ LaneReal gamma_grad_below(LaneReal a, LaneReal x, LaneReal digamma_above) {
   auto more = x == x;
   while (any(more.value)) {
     // Asked of the terms before these, so that the sums need not wait for the answer.
-    const LaneReal lost = 1e-15 * select(slope < 1e-8 * sum, 1e-8 * sum, slope);
+    const LaneReal lost = 1e-12 * select(slope < 1e-8 * sum, 1e-8 * sum, slope);
     const auto counts = (lost < select(term < part, part, term)) | (place <= x);
     // Two terms for one division.
     const LaneReal next = place + 1.0, after = place + 2.0, both = 1.0 / (next * after);

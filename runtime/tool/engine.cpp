@@ -101,6 +101,7 @@ Model compile_model(Session& session) {
   PipelineOptions options;
   options.check = session.options.check;
   options.choose.estimators = estimator_requests(session);
+  options.forward_only = session.options.command == Command::run;
   if (!session.options.dump_folder.empty())
     options.dump = [&](int number, const std::string& stage, const std::string& text) { dump(session, number, stage, text); };
   options.time = [&](const std::string& stage, double seconds) {

@@ -123,6 +123,12 @@ TEST_CASE("run as JSON is grad's without the gradient; a model without params ha
   CHECK(json_of("grad - --samples 1000", "graph g { x ~ normal(0, 1) cost x^2 }").at("gradient") == Json::object());
 }
 
+TEST_CASE("a model without an admissible estimator runs forward all the same") {
+  const std::string bang = "graph g { param theta: real = 0.3 cost if theta > 0 then 1.0 else 0.0 }";
+  CHECK(command("grad - --samples 100", bang).status == 1);
+  CHECK(json_of("run - --samples 100", bang).at("objective").at("mean") == 1.0);
+}
+
 TEST_CASE("standard errors are null below two groups of samples") {
   const Json json = json_of("grad - --samples 64", toy);
   CHECK(json.at("gradient").at("theta").at("stderr").at(0).is_null());
