@@ -7,12 +7,8 @@
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Verifier.h>
-#include <llvm/MC/TargetRegistry.h>
 #include <llvm/Support/SmallVectorMemoryBuffer.h>
-#include <llvm/Support/TargetSelect.h>
 #include <llvm/Target/TargetMachine.h>
-#include <llvm/TargetParser/Host.h>
-#include <llvm/TargetParser/SubtargetFeature.h>
 #include <llvm/Transforms/Utils/Cloning.h>
 
 #include <chrono>
@@ -36,41 +32,6 @@ Value expect(llvm::Expected<Value> value, const char* what) {
 }
 void expect(llvm::Error error, const char* what) {
   if (error) internal_error(std::string(what) + ": " + llvm::toString(std::move(error)));
-}
-
-void initialise_target() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    llvm::InitializeNativeTarget();
-    llvm::InitializeNativeTargetAsmPrinter();
-  });
-}
-
-std::string host_features() {
-  llvm::SubtargetFeatures features;
-  for (const auto& feature : llvm::sys::getHostCPUFeatures()) features.AddFeature(feature.first(), feature.second);
-  return features.getString();
-}
-
-void require_fma(const std::string& features) {
-  const llvm::Triple triple(llvm::sys::getProcessTriple());
-  if (triple.isAArch64()) return;
-  const llvm::SubtargetFeatures list(features);
-  for (const std::string& feature : list.getFeatures())
-    if (feature == "+fma") return;
-  throw MachineError{"this processor has no fused multiply-add; Alea needs x86-64-v3 (AVX2, FMA) or AArch64"};
-}
-
-std::unique_ptr<llvm::TargetMachine> make_machine(const std::string& cpu, const std::string& features) {
-  const std::string triple = llvm::sys::getProcessTriple();
-  std::string complaint;
-  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, complaint);
-  if (!target) internal_error("no code generator for " + triple + ": " + complaint);
-  llvm::TargetOptions options;
-  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
-  options.EmulatedTLS = false;
-  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(triple, cpu, features, options, llvm::Reloc::PIC_,
-                                                                          std::nullopt, llvm::CodeGenOptLevel::Default, true));
 }
 
 std::string text_of(const llvm::Module& module) {
@@ -127,6 +88,7 @@ LinkedModule link(const std::string& object, const EmitOptions& options) {
 
 struct CompiledKernel::Parts {
   Program program;
+  Target target;
   EmitOptions emit_options;
   bool keep_text = false;
   std::string cache_folder;
@@ -165,7 +127,7 @@ struct CompiledKernel::Parts {
 
   std::string compile(const EmitOptions& options) {
     const auto begin = Clock::now();
-    const std::unique_ptr<llvm::TargetMachine> machine = make_machine(options.cpu, options.features);
+    const std::unique_ptr<llvm::TargetMachine> machine = make_machine(target);
     llvm::LLVMContext context;
     EmittedModule emitted = emit_module(program, options, context);
     llvm::Module& module = *emitted.module;
@@ -198,22 +160,22 @@ struct CompiledKernel::Parts {
   }
 };
 
-CompiledKernel::CompiledKernel(const Program& program, const JitOptions& options) : parts_(std::make_unique<Parts>()) {
-  initialise_target();
+CompiledKernel::CompiledKernel(const Program& program, const JitOptions& options, Link link_it)
+    : parts_(std::make_unique<Parts>()) {
+  parts_->target = options.target.triple.empty() ? host_target() : options.target;
   EmitOptions& emit_options = parts_->emit_options;
   emit_options.precision = options.single_precision ? Precision::f32 : Precision::f64;
-  emit_options.cpu = options.cpu.empty() ? std::string(llvm::sys::getHostCPUName()) : options.cpu;
-  emit_options.features = options.features.empty() && options.cpu.empty() ? host_features() : options.features;
+  emit_options.cpu = parts_->target.cpu;
+  emit_options.features = parts_->target.features;
   emit_options.forward_lanes = options.forward_lanes;
   emit_options.backward_lanes = options.backward_lanes;
-  if (options.cpu.empty() && options.features.empty()) require_fma(emit_options.features);
   emit_options.gradient_function = program.has_gradient;
   emit_options.objective_function = !program.has_gradient || options.keep_text;
   parts_->program = program;
   parts_->keep_text = options.keep_text;
   parts_->cache_folder = options.cache_folder;
   parts_->object = parts_->object_file(emit_options);
-  parts_->main = link(parts_->object, emit_options);
+  if (link_it == Link::yes) parts_->main = link(parts_->object, emit_options);
 }
 
 CompiledKernel::~CompiledKernel() = default;
@@ -246,7 +208,5 @@ int64_t workspace_bytes(const Program& program, bool single_precision) {
   options.precision = single_precision ? Precision::f32 : Precision::f64;
   return emit_module(program, options, context).workspace_bytes;
 }
-
-std::string host_target() { return std::string(llvm::sys::getHostCPUName()) + " " + host_features(); }
 
 }  // namespace alea

@@ -6,12 +6,13 @@
 #include <string>
 
 #include "compiler/codegen/abi.h"
+#include "runtime/jit_target.h"
 
 namespace alea {
 
 struct JitOptions {
   bool single_precision = false;
-  std::string cpu, features;                  // empty: this machine's
+  Target target;                              // without a triple: this machine
   int forward_lanes = 0, backward_lanes = 0;  // 0: as measured best
   std::string cache_folder;                   // compiled objects are looked for and kept there; empty: nowhere
   bool keep_text = false;                     // for --emit: the module before and after optimisation, assembly
@@ -24,7 +25,9 @@ struct JitTimes {
 
 class CompiledKernel {
  public:
-  CompiledKernel(const Program&, const JitOptions&);
+  // Not linked: for its texts alone, whatever the target.
+  enum class Link : uint8_t { no, yes };
+  CompiledKernel(const Program&, const JitOptions&, Link = Link::yes);
   ~CompiledKernel();
   CompiledKernel(CompiledKernel&&) noexcept;
   CompiledKernel& operator=(CompiledKernel&&) noexcept;
@@ -47,8 +50,6 @@ class CompiledKernel {
 
 // The bytes of workspace the program would need, without generating code.
 int64_t workspace_bytes(const Program&, bool single_precision);
-// This machine: "znver4 +avx512f,…", part of the key of an object cache.
-std::string host_target();
 
 struct MachineError {
   std::string message;

@@ -34,10 +34,9 @@ std::string emitted_text(Session& session) {
   if (kind == "estimator")
     return print_program_file(model.compiled->program, model.compiled->initial_params,
                               model.is_program ? nullptr : &session.sources);
-  JitOptions options;
-  options.single_precision = session.options.single_precision;
+  JitOptions options = jit_options(session);
   options.keep_text = true;
-  const CompiledKernel kernel(model.compiled->program, options);
+  const CompiledKernel kernel(model.compiled->program, options, CompiledKernel::Link::no);
   if (kind == "llvm-raw") return kernel.llvm_raw();
   if (kind == "llvm") return kernel.llvm();
   if (kind == "asm") return kernel.assembly();

@@ -149,11 +149,20 @@ Estimate Engine::run(const ParamArrays& params, const RunOptions& options) {
   return driver_->run(params, options);
 }
 
+JitOptions jit_options(const Session& session) {
+  JitOptions options;
+  options.single_precision = session.options.single_precision;
+  options.target = named_target(session.options.target, session.options.cpu);
+  return options;
+}
+
 Engine::Engine(const Session& session, const Model& model, const Program& program, bool interpret) : program_(&program) {
   const auto start = Clock::now();
   if (!interpret) {
-    JitOptions options;
-    options.single_precision = session.options.single_precision;
+    JitOptions options = jit_options(session);
+    if (const auto missing = missing_here(options.target); !missing.empty())
+      throw UsageError{fmt::format("--cpu: this machine cannot run code for `{}`: it lacks {}", session.options.cpu,
+                                   fmt::join(missing, ", "))};
     options.cache_folder = default_cache_folder();
     options.keep_text = !session.options.dump_folder.empty();
     kernel_ = std::make_unique<CompiledKernel>(program, options);

@@ -38,6 +38,9 @@ bool is_program_text(const Session&, SourceId);
 // Also sets params and binds data; throws UsageError.
 Model prepare_model(Session&);
 
+// What native code is made for. UsageError where there is no such machine.
+JitOptions jit_options(const Session&);
+
 // Native code, or the interpreter, for one program of a model; made once, run many times. Both outlive it.
 class Engine {
  public:

@@ -53,6 +53,12 @@ void add_compilation(CLI::App& app, ToolOptions& options) {
   app.add_flag("--time", options.time_stages, "print the time each stage takes");
 }
 
+// What code is generated for.
+void add_code(CLI::App& app, ToolOptions& options, RawOptions& raw) {
+  app.add_option("--precision", raw.precision, "f64 or f32")->check(CLI::IsMember({"f64", "f32"}));
+  app.add_option("--cpu", options.cpu, "the processor to make code for, as LLVM names it: x86-64-v3, znver4 (default: native)");
+}
+
 void add_running(CLI::App& app, ToolOptions& options, RawOptions& raw, bool samples = true) {
   add_list(app, "--param", options.params, "NAME=VALUE: the value of a param, a number or a list");
   app.add_option("--params", options.params_file, "FILE.npz: values of params");
@@ -60,7 +66,7 @@ void add_running(CLI::App& app, ToolOptions& options, RawOptions& raw, bool samp
   if (samples) app.add_option("--samples", raw.samples, "how many samples");
   app.add_option("--seed", raw.seed, "the seed of the noise (default 0)");
   app.add_option("--threads", raw.threads, "how many threads (default: all)");
-  app.add_option("--precision", raw.precision, "f64 or f32")->check(CLI::IsMember({"f64", "f32"}));
+  add_code(app, options, raw);
   app.add_option("--backend", raw.backend, "jit or interp")->check(CLI::IsMember({"jit", "interp"}));
 }
 
@@ -169,7 +175,9 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
             ->required()
             ->check(CLI::IsMember({"ast", "graph", "estimator", "llvm", "llvm-raw", "asm", "obj", "dot"}));
         command.add_option("-o,--output", options.output, "where to write it (default: standard output)");
-        command.add_option("--precision", raw.precision, "f64 or f32")->check(CLI::IsMember({"f64", "f32"}));
+        add_code(command, options, raw);
+        command.add_option("--target", options.target,
+                           "the machine to make code for: x86_64-linux-gnu, aarch64-linux-gnu (default: this one)");
         break;
       case Command::run:
       case Command::grad:

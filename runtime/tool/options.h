@@ -29,6 +29,7 @@ struct ToolOptions {
   int64_t samples = 10'000;
   int threads = 0;  // 0: all
   bool single_precision = false, interpret = false;
+  std::string cpu, target;  // what code is made for; empty: this machine
   std::string trace;  // run: where the trajectories go
 
   bool write = false;     // tune: the `by` clauses into the model's file

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "compiler/graph/build.h"
+#include "runtime/tool/engine.h"
 
 namespace alea {
 
@@ -32,9 +33,7 @@ struct Comparison {
       return program;
     };
     const Program one = cut(first), other = cut(second);
-    JitOptions jit;
-    jit.single_precision = session.options.single_precision;
-    const CompiledKernel kernel(one, jit);
+    const CompiledKernel kernel(one, jit_options(session));
     RunOptions options;
     options.samples = samples;
     options.seed = session.options.seed;

@@ -46,7 +46,7 @@ TEST_CASE("a narrower processor gives the same bits") {
   const Program program = pendulum(40);
   const NoiseFunctions noise{pendulum_noise<double>, pendulum_noise<double>};
   JitOptions narrow;
-  narrow.cpu = "x86-64-v3";
+  narrow.target = named_target("", "x86-64-v3");
   const CompiledKernel wide_kernel(program, {}), narrow_kernel(program, narrow);
   Runner<double> wide{
       program, wide_kernel, noise, {std::begin(pendulum_params), std::end(pendulum_params)}, pendulum_inputs<double>()};

@@ -46,6 +46,11 @@ TEST_CASE("a wrong command line has status 2 and says what is wrong") {
            {"grad std:cart_pole --samples many", "no whole number"},
            {"grad std:cart_pole --threads 0", "--threads"},
            {"grad std:cart_pole --precision f16", "f16"},
+           {"grad std:cart_pole --cpu x86-64", "lacks fused multiply-add"},
+           {"grad std:cart_pole --cpu zenver4", "did you mean `znver4`?"},
+           {"compile std:cart_pole --emit obj --cpu core2", "lacks fused multiply-add"},
+           {"compile std:cart_pole --emit obj --target riscv64-linux-gnu", "there is no code for `riscv64-linux-gnu`"},
+           {"compile std:cart_pole --emit obj --target aarch64-linux-gnu --cpu znver4", "no processor `znver4` of aarch64"},
            {"grad std:cart_pole --no-such-option", "--no-such-option"},
            {"compile std:cart_pole --emit nothing", "nothing"},
            {"compile std:cart_pole", "--emit"},
@@ -233,4 +238,26 @@ TEST_CASE("a kernel comes from the cache the second time, and gives the same num
   CHECK_THAT(without.error, Contains("generate") && !Contains("from cache"));
   CHECK(second.out == first.out);
   CHECK(without.out == first.out);
+}
+
+TEST_CASE("AVX2 and AVX-512 give the same bits") {
+  const auto numbers = [](const std::string& arguments) {
+    const Json json = json_of("grad " + arguments);
+    return Json{json.at("objective"), json.at("gradient")};
+  };
+  for (const std::string model : {"std:pendulum --policy neural --samples 70", "std:cart_pole --samples 300 --precision f32"}) {
+    const Json here = numbers(model);
+    CHECK(numbers(model + " --cpu x86-64-v3") == here);
+    const auto wide = command("grad --cpu x86-64-v4 " + model);
+    if (wide.status == 0) CHECK(numbers(model + " --cpu x86-64-v4") == here);
+    else CHECK_THAT(wide.error, Contains("this machine cannot run") && Contains("avx512f"));
+  }
+}
+
+TEST_CASE("code can be made for a machine that is not at hand, not run") {
+  const auto object = command("compile --emit obj --target aarch64-linux-gnu -", toy);
+  CHECK(object.status == 0);
+  CHECK(object.out.substr(1, 3) == "ELF");
+  CHECK_THAT(command("compile --emit asm --cpu znver5 -", toy).out, Contains("zmm"));
+  CHECK_THAT(command("compile --emit asm --cpu haswell -", toy).out, Contains("ymm") && !Contains("zmm"));
 }
