@@ -5,6 +5,7 @@
 #include <llvm/IR/MDBuilder.h>
 
 #include "compiler/codegen/emitter.h"
+#include "compiler/kernel/constants.h"
 #include "compiler/kernel/elementary.h"
 #include "dsl/diagnostic.h"
 
@@ -184,6 +185,12 @@ llvm::Value* apply(Emitter& emitter, Op op, bool lanes, std::span<llvm::Value* c
   }
 }
 
+template <class T>
+llvm::Value* divide(Emitter& emitter, bool lanes, llvm::Value* x, double divisor) {
+  LlvmBuilder<T> builder{emitter, lanes};
+  return elementary::divide_by_constant(elementary::Real<LlvmBuilder<T>>{&builder, x}, constant_in<T>(divisor)).value;
+}
+
 }  // namespace
 
 llvm::Value* Emitter::fma(llvm::Value* x, llvm::Value* y, llvm::Value* z) {
@@ -262,6 +269,11 @@ llvm::Value* Emitter::elementwise(NodeId node, const Index& index) {
     auto at = [&](NodeId part) { return as(with_lanes, operand(part, index)); };
     llvm::Value *x = at(sum.x), *z = at(sum.z);
     return fma(sum.negate_x ? b.CreateFNeg(x) : x, at(sum.y), sum.negate_z ? b.CreateFNeg(z) : z);
+  }
+  if (const auto divisor = constant_divisor(graph, node)) {
+    llvm::Value* x = as(with_lanes, operand(graph.input(node, 0), index));
+    return context.options.precision == Precision::f64 ? divide<double>(*this, with_lanes, x, *divisor)
+                                                       : divide<float>(*this, with_lanes, x, *divisor);
   }
   std::vector<llvm::Value*> operands;
   for (NodeId input : graph.inputs(node)) operands.push_back(as(with_lanes, operand(input, index)));

@@ -31,4 +31,11 @@ FusedSum fused_sum(const Graph& graph, NodeId sum, FusedSide side) {
           difference && left};
 }
 
+std::optional<double> constant_divisor(const Graph& graph, NodeId node) {
+  if (graph.op(node) != Op::div || graph.type(node).scalar != Scalar::real) return {};
+  const NodeId divisor = graph.input(node, 1);
+  if (graph.op(divisor) != Op::constant || !graph.shape(divisor).empty()) return {};
+  return graph.values(divisor)[0];
+}
+
 }  // namespace alea

@@ -1,7 +1,10 @@
-// Which sums are computed as one fused multiply-add, by the interpreter and by native code alike. In: a program. Out: for each
-// sum or difference with an operand that is a product, of the same shape, phase and rate, which nothing else reads, which
-// operand that is. Decided over the whole program, so that a value computed again in a backward phase has the same bits.
+// Which sums are computed as one fused multiply-add, and which quotients without a division, by the interpreter and by native
+// code alike. In: a program. Out: for each sum or difference with an operand that is a product, of the same shape, phase and
+// rate, which nothing else reads, which operand that is. Decided over the whole program, so that a value computed again in a
+// backward phase has the same bits.
 #pragma once
+#include <optional>
+
 #include "compiler/kernel/program.h"
 
 namespace alea {
@@ -17,5 +20,8 @@ struct FusedSum {
   bool negate_x = false, negate_z = false;
 };
 FusedSum fused_sum(const Graph&, NodeId sum, FusedSide);
+
+// The number that a quotient divides by, where that is a scalar constant: divide_by_constant computes it.
+std::optional<double> constant_divisor(const Graph&, NodeId node);
 
 }  // namespace alea

@@ -232,6 +232,16 @@ class Interpreter {
     Value value(lanes_of(node), elements);
     std::array<T, 3> numbers{};
     const auto inputs = graph_.inputs(node);
+    if (const auto divisor = constant_divisor(graph_, node)) {
+      elementary::ScalarBuilder<T> builder;
+      for (int64_t lane = 0; lane < value.lanes; ++lane)
+        for (int64_t k = 0; k < elements; ++k)
+          value.of(lane)[static_cast<size_t>(k)] =
+              elementary::divide_by_constant(elementary::Real<elementary::ScalarBuilder<T>>{&builder, number(inputs[0], lane, k)},
+                                             constant_in<T>(*divisor))
+                  .value;
+      return value;
+    }
     for (int64_t lane = 0; lane < value.lanes; ++lane)
       for (int64_t k = 0; k < elements; ++k) {
         for (size_t i = 0; i < inputs.size(); ++i) numbers[i] = number(inputs[i], lane, k);
