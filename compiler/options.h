@@ -1,5 +1,6 @@
 // Every switch of the compiler, its flag and its meaning.
 #pragma once
+#include <array>
 #include <functional>
 #include <string>
 #include <utility>
@@ -9,6 +10,9 @@
 #include "dsl/check.h"
 
 namespace alea {
+
+// The stages of compile(), in order (pipeline.cpp).
+inline constexpr std::array<const char*, 7> stage_names{"check", "elaborate", "relax", "choose", "expand", "fork", "adjoint"};
 
 struct PipelineOptions {
   CheckOptions check;             // --model, --policy, --set

@@ -1,9 +1,11 @@
 // Runs one stage: times it and hands its result's text to whoever asked for a dump.
 #pragma once
+#include <algorithm>
 #include <chrono>
 #include <string>
 
 #include "compiler/options.h"
+#include "dsl/diagnostic.h"
 
 namespace alea {
 
@@ -13,6 +15,7 @@ class Stages {
 
   template <class Step>
   auto run(const std::string& name, Step step) {
+    if (std::ranges::find(stage_names, name) == stage_names.end()) internal_error("`" + name + "` is no stage of the pipeline");
     auto start = std::chrono::steady_clock::now();
     auto result = step();
     if (options_.time) options_.time(name, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());

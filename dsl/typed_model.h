@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dsl/estimators.h"
 #include "dsl/ids.h"
 #include "dsl/source.h"
 #include "dsl/type.h"
@@ -76,8 +77,8 @@ struct Support {
   bool low_open = false, high_open = false;
 };
 
-struct EstimatorRequest {  // `by name(arguments)`; name empty: auto
-  std::string name;
+struct EstimatorRequest {  // `by name(arguments)`
+  AskedEstimator estimator{};
   std::vector<std::pair<std::string, ExprId>> arguments;  // numeric ones: constants
   std::string baseline;  // score(baseline = none | loo | running | value(e)): its name, e in `baseline_value`
   ExprId baseline_value;
@@ -91,7 +92,7 @@ struct Draw {
   std::string name;          // qualified, as written: x, th', f.z; inner ones: x.u
   std::string distribution;  // normal
   std::string law;           // as written: normal(mean(obs)[0], exp(log_std))
-  Span span;
+  Span span, law_span;
   Type type;  // batch followed by the event's shape
   Shape batch;
   bool discrete = false;  // bool, int or cat

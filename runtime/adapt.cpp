@@ -9,18 +9,21 @@ namespace alea {
 namespace {
 
 constexpr int64_t pilot_samples = 4096;
+// No number that a user would choose, or that seeds are derived from.
+constexpr uint64_t pilot_seed = 0x51CA7B03D9E6428Fu;
 constexpr std::array<double, 5> temperatures{0.1, 0.25, 0.5, 1, 2};
 
 struct Pilot {
   Driver& driver;
   const Program& program;
   const ParamArrays& params;
-  uint64_t seed;
+  ParamArrays values;  // adapted so far
 
   Estimate run() {
     RunOptions options;
     options.samples = pilot_samples;
-    options.seed = seed;
+    options.seed = pilot_seed;
+    driver.set_adapted(values);
     return driver.run(params, options);
   }
 
@@ -47,15 +50,13 @@ std::string draw_of(const std::string& name) { return name.substr(0, name.rfind(
 
 }  // namespace
 
-uint64_t pilot_seed(uint64_t seed) { return seed ^ 0x9E3779B97F4A7C15u; }
-
-void adapt(Driver& driver, const Program& program, const ParamArrays& params, uint64_t seed) {
+void adapt(Driver& driver, const Program& program, const ParamArrays& params) {
   std::vector<const ProgramParam*> adapted;
   for (const ProgramParam& param : program.params)
     if (param.role != AdaptedRole::none) adapted.push_back(&param);
-  if (adapted.empty()) return;
-  Pilot pilot{driver, program, params, pilot_seed(seed)};
-  ParamArrays& values = driver.adapted();
+  if (adapted.empty() || driver.is_adapted_to(params)) return;
+  Pilot pilot{driver, program, params, driver.adapted()};
+  ParamArrays& values = pilot.values;
   for (size_t k = 0; k < adapted.size(); ++k) std::ranges::fill(values[k], adapted[k]->initial);
 
   for (size_t w = 0; w < adapted.size(); ++w) {
@@ -81,13 +82,15 @@ void adapt(Driver& driver, const Program& program, const ParamArrays& params, ui
     if (has_weight) values[w][0] = best_weight;
   }
 
-  if (std::ranges::none_of(adapted, [](const ProgramParam* param) { return param->role == AdaptedRole::baseline; })) return;
-  const Estimate estimate = pilot.run();
-  for (size_t k = 0; k < adapted.size(); ++k) {
-    if (adapted[k]->role != AdaptedRole::baseline) continue;
-    for (size_t e = 0; e < values[k].size(); ++e)
-      if (std::isfinite(estimate.adapted[k].mean[e])) values[k][e] += estimate.adapted[k].mean[e];
+  if (std::ranges::any_of(adapted, [](const ProgramParam* param) { return param->role == AdaptedRole::baseline; })) {
+    const Estimate estimate = pilot.run();
+    for (size_t k = 0; k < adapted.size(); ++k) {
+      if (adapted[k]->role != AdaptedRole::baseline) continue;
+      for (size_t e = 0; e < values[k].size(); ++e)
+        if (std::isfinite(estimate.adapted[k].mean[e])) values[k][e] += estimate.adapted[k].mean[e];
+    }
   }
+  driver.set_adapted(std::move(values), params);
 }
 
 }  // namespace alea

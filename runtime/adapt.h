@@ -5,14 +5,12 @@
 
 namespace alea {
 
-// The seed of pilot runs: noise apart from that of runs with `seed`.
-uint64_t pilot_seed(uint64_t seed);
-
-// Sets driver.adapted() for these params; the same to the bit for any number of threads. Does nothing for a program
-// that needs none.
+// Sets the driver's adapted values for these params, unless they are already: the same to the bit for any number of
+// threads, and whatever was run before. The pilot's seed is its own, so that no estimate shares its noise. Does nothing
+// for a program that adapts nothing.
 //   weight η: the gradient is g₀ + η h, so its variance is a parabola in η, and three runs give its lowest point
 //   temperature τ: the best of a grid, each with its best η
 //   baseline: the mean of what it is subtracted from, by one run without
-void adapt(Driver&, const Program&, const ParamArrays&, uint64_t seed);
+void adapt(Driver&, const Program&, const ParamArrays&);
 
 }  // namespace alea

@@ -71,6 +71,7 @@ struct Driver::Parts {
   Memory uniform;
   size_t gradient_size = 0;
   ParamArrays adapted;
+  std::optional<ParamArrays> adapted_to;
 
   Parts(const Program& the_program, const CompiledKernel* the_kernel, const DriverOptions& options)
       : program(the_program), kernel(the_kernel), single_precision(options.single_precision), pool(options.threads) {
@@ -170,12 +171,20 @@ Driver::Driver(const Program& program, const CompiledKernel* kernel, const Drive
     : parts_(std::make_unique<Parts>(program, kernel, options)) {}
 Driver::~Driver() = default;
 
-ParamArrays& Driver::adapted() { return parts_->adapted; }
+const ParamArrays& Driver::adapted() const { return parts_->adapted; }
+
+void Driver::set_adapted(ParamArrays values, std::optional<ParamArrays> set_for) {
+  parts_->adapted = std::move(values);
+  parts_->adapted_to = std::move(set_for);
+}
+
+bool Driver::is_adapted_to(const ParamArrays& params) const { return parts_->adapted_to == params; }
 
 int Driver::threads() const { return parts_->pool.size(); }
 
 void Driver::set_inputs(std::vector<InputRows> inputs) {
   parts_->inputs = std::move(inputs);
+  parts_->adapted_to.reset();
   parts_->rows_double.clear();
   parts_->rows_single.clear();
   if (parts_->kernel == nullptr) return;

@@ -60,8 +60,11 @@ class Driver {
   void set_inputs(std::vector<InputRows>);  // by InputId; needed once before a run where the program has inputs
   // The values of the model's own params; adapted ones (kernel/program.h) are the driver's.
   Estimate run(const ParamArrays&, const RunOptions&);
-  // The values that a pilot adapts, by their order in the program: initial ones until they are set.
-  ParamArrays& adapted();
+  // The values that a pilot adapts (adapt.h), by their order in the program: initial ones until they are set. With the
+  // params that a pilot set them for, where one did.
+  const ParamArrays& adapted() const;
+  void set_adapted(ParamArrays, std::optional<ParamArrays> set_for = {});
+  bool is_adapted_to(const ParamArrays&) const;
   int threads() const;
 
  private:

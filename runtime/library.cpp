@@ -80,7 +80,7 @@ ModelEstimate estimate(const Model::Parts& parts, const Params& params, const Ru
   options.seed = settings.seed;
   options.gradient = gradient;
   const std::lock_guard lock(parts.running);
-  if (gradient) adapt(*parts.driver, parts.compiled->program, values, options.seed);
+  if (gradient) adapt(*parts.driver, parts.compiled->program, values);
   const Estimate result = parts.driver->run(values, options);
   ModelEstimate out;
   out.objective = {result.mean, result.standard_error};

@@ -39,6 +39,35 @@ bool is_held(Estimator estimator) {
   internal_error("no such estimator");
 }
 
+Estimator credit_of(AskedEstimator asked) {
+  switch (asked) {
+    case AskedEstimator::score: return Estimator::score;
+    case AskedEstimator::measure_valued: return Estimator::measure_valued;
+    case AskedEstimator::disarm: return Estimator::disarm;
+    case AskedEstimator::rebar: return Estimator::rebar;
+    case AskedEstimator::automatic:
+    case AskedEstimator::reparam:
+    case AskedEstimator::implicit:
+    case AskedEstimator::enumerate:
+    case AskedEstimator::gumbel:
+    case AskedEstimator::straight_through: break;
+  }
+  internal_error(fmt::format("`{}` credits nothing", text(asked)));
+}
+
+bool reads_density(Estimator estimator) {
+  switch (estimator) {
+    case Estimator::score:
+    case Estimator::enumerate:
+    case Estimator::rebar: return true;
+    case Estimator::none:
+    case Estimator::reparam:
+    case Estimator::measure_valued:
+    case Estimator::disarm: return false;
+  }
+  internal_error("no such estimator");
+}
+
 Estimator Plan::in_class(DrawId id, const CostClass& cost_class) const {
   const Choice& choice = choices[id];
   Targets here = cost_class.targets & choice.active;
@@ -189,17 +218,19 @@ void mark_bias(const StochasticGraph& model, const SourceMap& sources, const Pat
     DrawId id{k};
     const GraphDraw& draw = model.draws[id];
     Choice& choice = plan.choices[id];
-    if (draw.estimator.empty()) continue;
+    if (draw.estimator == AskedEstimator::automatic) continue;
     Targets active = choice.active;
-    if (draw.estimator == "gumbel")
+    if (draw.estimator == AskedEstimator::gumbel)
       choice.bias = fmt::format("relaxed at tau = {}", estimator_argument(draw, "tau", default_temperature));
-    else if (draw.estimator == "straight_through") choice.bias = "straight-through";
+    else if (draw.estimator == AskedEstimator::straight_through) choice.bias = "straight-through";
     else if (active & choice.reparam & facts.jump[draw.node]) choice.bias = "pathwise across a jump";
     else if ((active & choice.reparam) && !facts.reparam_allowed[id]) choice.bias = "pathwise, but " + facts.reparam_refused[id];
     if (active & choice.score & facts.stopped[draw.node]) choice.bias = "stop";
-    if ((active & choice.score) && !facts.score_allowed[id]) choice.bias = "score, but " + facts.score_refused[id];
+    if ((active & choice.score) && reads_density(choice.credit) && !facts.score_allowed[id])
+      choice.bias = "score, but " + facts.score_refused[id];
     if (!choice.bias.empty()) {
-      diagnostics.report(DiagnosticKind::biased_estimator, draw.estimator_span, {draw.estimator, draw.name, choice.bias});
+      diagnostics.report(DiagnosticKind::biased_estimator, draw.estimator_span,
+                         {std::string(text(draw.estimator)), draw.name, choice.bias});
     }
   }
 }
@@ -210,7 +241,7 @@ void check_rebar(const StochasticGraph& model, const PathOptions& options, const
   for (uint32_t k = 0; k < model.draws.size(); ++k) {
     const DrawId id{k};
     const GraphDraw& draw = model.draws[id];
-    if (draw.estimator != "rebar" || !plan.choices[id].active) continue;
+    if (draw.estimator != AskedEstimator::rebar || !plan.choices[id].active) continue;
     const auto refuse = [&](const std::string& why) {
       diagnostics.report(DiagnosticKind::estimator_without_meaning, draw.estimator_span, {"rebar", draw.name, why},
                          "use `score` or `disarm`");

@@ -40,13 +40,18 @@ std::string objective_text(const StochasticGraph& model) {
   return fmt::format("{} E[ {}{} ]", verb, step, final);
 }
 
+// The estimator without its arguments: the name that was asked for, where it is a way to pass a draw as `reparam` does.
+std::string plain_word(const GraphDraw& draw, Estimator estimator) {
+  const bool named = draw.estimator == AskedEstimator::implicit || passes(draw.estimator, Passage::relax);
+  return std::string(named && estimator == Estimator::reparam ? text(draw.estimator) : name(estimator));
+}
+
 std::string estimator_word(const GraphDraw& draw, Estimator estimator) {
-  const bool named = draw.estimator == "implicit" || draw.estimator == "gumbel" || draw.estimator == "straight_through";
-  if (estimator == Estimator::reparam && named) {
-    const double tau = estimator_argument(draw, "tau", draw.estimator == "gumbel" ? default_temperature : 0);
-    return tau > 0 ? fmt::format("{} (tau = {})", draw.estimator, tau) : draw.estimator;
+  if (passes(draw.estimator, Passage::relax) && estimator == Estimator::reparam) {
+    const double tau = estimator_argument(draw, "tau", draw.estimator == AskedEstimator::gumbel ? default_temperature : 0);
+    if (tau > 0) return fmt::format("{} (tau = {})", alea::text(draw.estimator), tau);
   }
-  if (estimator != Estimator::score) return std::string(name(estimator));
+  if (estimator != Estimator::score) return plain_word(draw, estimator);
   std::string baseline = draw.baseline.empty() ? "loo" : draw.baseline;
   return "score (" + baseline + ")";
 }
@@ -262,10 +267,7 @@ Explanation explain(const StochasticGraph& model, const Chosen& chosen, const So
       } else {
         row.because = choice.by_hand ? "asked for by name" : "merged with a class of costs that needs it";
       }
-      std::string word = std::string(name(estimator));
-      if (estimator == Estimator::reparam &&
-          (draw.estimator == "implicit" || draw.estimator == "gumbel" || draw.estimator == "straight_through"))
-        word = draw.estimator;
+      const std::string word = plain_word(draw, estimator);
       node.estimator = first || node.estimator == word ? word : "split";
       first = false;
       node.rows.push_back(std::move(row));
@@ -302,37 +304,47 @@ Explanation explain(const StochasticGraph& model, const Chosen& chosen, const So
   return result;
 }
 
-std::string why_not(const StochasticGraph& model, const Chosen& chosen, const SourceMap& sources, const std::string& estimator,
-                    const std::string& draw_name) {
-  for (uint32_t d = 0; d < model.draws.size(); ++d) {
-    DrawId id{d};
-    const GraphDraw& draw = model.draws[id];
-    if (draw.name != draw_name) continue;
-    const Choice& choice = chosen.plan.choices[id];
-    if (!choice.active) return "no param reaches the law of `" + draw_name + "`: it is only sampled";
-    if (estimator == "reparam" || estimator == "implicit") {
+std::string why_not(const StochasticGraph& model, const Chosen& chosen, const SourceMap& sources, AskedEstimator asked,
+                    DrawId id) {
+  const GraphDraw& draw = model.draws[id];
+  const Choice& choice = chosen.plan.choices[id];
+  if (!choice.active)
+    return choice.reached ? "no param reaches its law: it is only sampled" : "it reaches no cost, so that no estimator is needed";
+  const std::string is_chosen = fmt::format("`{}` is what was chosen", text(asked));
+  const std::string by_hand =
+      draw.estimator == AskedEstimator::automatic ? "" : fmt::format("`{}` was asked for by name", text(draw.estimator));
+  if (draw.estimator == asked) return is_chosen + ": " + by_hand;
+  if (const std::optional<Refusal> refusal = refuse(model, draw, asked)) return refusal->why;
+  if (!by_hand.empty()) return by_hand;
+  const Targets jumps = chosen.facts.jump[draw.node] & choice.active;
+  switch (asked) {
+    case AskedEstimator::automatic: return "it is what was asked for";
+    case AskedEstimator::reparam:
+    case AskedEstimator::implicit:
       if (!chosen.facts.reparam_allowed[id]) return chosen.facts.reparam_refused[id];
-      Targets jumps = chosen.facts.jump[draw.node] & choice.active;
-      if (!jumps) return "`reparam` is what was chosen";
-      return describe(model, sources, explain_path(model, chosen.facts, draw.node, jumps, true));
-    }
-    if (estimator == "score") {
+      if (jumps) return describe(model, sources, explain_path(model, chosen.facts, draw.node, jumps, true));
+      return choice.enumerate ? "all outcomes are summed instead, with no noise" : is_chosen;
+    case AskedEstimator::score:
       if (!chosen.facts.score_allowed[id]) return chosen.facts.score_refused[id];
       if (choice.active & chosen.facts.stopped[draw.node])
         return "it reaches a cost both through `stop` and past it: score would be biased";
-      if (choice.active & choice.score) return "`score` is what was chosen";
+      if (choice.active & choice.score) return is_chosen;
       return choice.enumerate ? "all outcomes are summed instead, with no noise"
                               : "`reparam` is admissible, and tried first; ask for `by score` to have it";
-    }
-    if (estimator == "enumerate") {
-      if (!draw.categories) return "its support is not finite and known";
-      if (model.is_mdp) return "it is drawn inside a time loop";
-      if (choice.active & choice.enumerate) return "`enumerate` is what was chosen";
-      return "its outcomes exceed the budget of joint evaluations";
-    }
-    return "`" + estimator + "` is not an estimator";
+    case AskedEstimator::enumerate:
+      if (choice.active & choice.enumerate) return is_chosen;
+      return "its outcomes exceed the budget of joint evaluations; ask for `by enumerate` to have it";
+    case AskedEstimator::measure_valued:
+    case AskedEstimator::disarm:
+    case AskedEstimator::rebar:
+      return fmt::format(
+          "it is unbiased, costs more evaluations, and is used where `by {}` asks for it; `alea compare` measures it",
+          text(asked));
+    case AskedEstimator::gumbel:
+    case AskedEstimator::straight_through:
+      return fmt::format("it is biased, and used only where `by {}` asks for it", text(asked));
   }
-  return {};
+  internal_error("no such estimator");
 }
 
 }  // namespace alea

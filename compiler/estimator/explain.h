@@ -26,9 +26,8 @@ struct Explanation {
 };
 
 Explanation explain(const StochasticGraph&, const Chosen&, const SourceMap&);
-// Why an estimator was not chosen for a draw; empty when there is no such draw.
-std::string why_not(const StochasticGraph&, const Chosen&, const SourceMap&, const std::string& estimator,
-                    const std::string& draw);
+// Why an estimator was not chosen for a draw, or that it was.
+std::string why_not(const StochasticGraph&, const Chosen&, const SourceMap&, AskedEstimator, DrawId);
 
 // x → (x > 2) at 9:8 → cost: a jump
 std::string describe(const StochasticGraph&, const SourceMap&, const Path&);

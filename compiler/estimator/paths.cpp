@@ -4,7 +4,6 @@
 #include "compiler/estimator/paths.h"
 
 #include <algorithm>
-#include <map>
 
 #include "compiler/graph/build.h"
 
@@ -208,10 +207,10 @@ struct Analysis {
     for (int pass = 0; pass < 2; ++pass) {
       for (uint32_t k = 0; k < model.draws.size(); ++k) {
         const GraphDraw& draw = model.draws[DrawId{k}];
-        bool asked = draw.estimator == "enumerate";
+        bool asked = draw.estimator == AskedEstimator::enumerate;
         if (asked != (pass == 0) || result[k]) continue;
         if (!draw.categories || !draw.log_density || model.is_mdp || draw.region != Phase::init) continue;
-        if (!asked && (!options.enumerate || !worth[k] || !draw.estimator.empty())) continue;
+        if (!asked && (!options.enumerate || !worth[k] || draw.estimator != AskedEstimator::automatic)) continue;
         if (outcomes * count(draw) > (asked ? 4096 : options.enumeration_budget)) continue;
         outcomes *= count(draw);
         result[k] = true;
@@ -228,18 +227,12 @@ struct Analysis {
     Targets reached = flow.reach[draw.node], jumped = flow.jump[draw.node], stopped = flow.stopped[draw.node];
     choice.reached |= reached;
     Targets reparam = 0, score = 0, enumerate = 0;
-    bool by_hand = !draw.estimator.empty();
-    static const std::map<std::string, Estimator, std::less<>> credits{{"score", Estimator::score},
-                                                                       {"measure_valued", Estimator::measure_valued},
-                                                                       {"disarm", Estimator::disarm},
-                                                                       {"rebar", Estimator::rebar}};
-    const auto credit = credits.find(draw.estimator);
-    const bool relaxed = draw.estimator == "gumbel" || draw.estimator == "straight_through";
-    if (relaxed || draw.estimator == "reparam" || draw.estimator == "implicit") {
+    bool by_hand = draw.estimator != AskedEstimator::automatic;
+    if (passes(draw.estimator, Passage::relax) || passes(draw.estimator, Passage::pathwise)) {
       reparam = reached;  // across a jump: biased, and said so
-    } else if (credit != credits.end()) {
+    } else if (passes(draw.estimator, Passage::credit)) {
       score = draw.log_density ? reached : 0;
-      choice.credit = credit->second;
+      choice.credit = credit_of(draw.estimator);
     } else if (enumerable) {
       enumerate = reached;
     } else {
@@ -293,10 +286,12 @@ struct Analysis {
       for (uint32_t k = 0; k < model.draws.size(); ++k) {
         const GraphDraw& draw = model.draws[DrawId{k}];
         if (!draw.log_density || !scored[DrawId{k}]) continue;
-        if (facts.score_allowed[DrawId{k}] || draw.estimator.empty()) {
+        if (reads_density(facts.choices[DrawId{k}].credit) &&
+            (facts.score_allowed[DrawId{k}] || draw.estimator == AskedEstimator::automatic)) {
           flow.seed(draw.log_density, scored[DrawId{k}], 0);
         } else {
-          // Asked for by name although its density jumps in an argument: done, and marked biased.
+          // Credited by its arguments alone; or asked for by name although its density jumps in an argument: done, and
+          // marked biased.
           for (NodeId argument : draw.arguments) flow.seed(argument, scored[DrawId{k}], 0);
         }
       }

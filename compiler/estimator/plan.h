@@ -18,6 +18,10 @@ enum class Estimator : uint8_t { none, reparam, score, enumerate, measure_valued
 std::string_view name(Estimator);
 // Whether the draw's value is held: no adjoint passes it, and a term of its own stands for it.
 bool is_held(Estimator);
+// What credits a draw that is asked to be credited.
+Estimator credit_of(AskedEstimator);
+// Whether its term is made of the draw's log density, which must then be differentiable in the law's arguments.
+bool reads_density(Estimator);
 
 // A set of targets. Target 2c is cost c within the same step (or a graph's cost c), 2c+1 cost c at a later
 // step. Costs beyond max_costs are merged into the last one: a sum of costs is a cost.

@@ -13,7 +13,7 @@
 namespace alea {
 namespace {
 
-bool wants_relaxation(const GraphDraw& draw) { return draw.estimator == "gumbel" || draw.estimator == "straight_through"; }
+bool wants_relaxation(const GraphDraw& draw) { return passes(draw.estimator, Passage::relax); }
 
 std::vector<int64_t> first_axes(size_t rank) {
   std::vector<int64_t> axes;
@@ -61,7 +61,7 @@ struct Relaxation {
 
   // Bernoulli: y = σ((l + L)/τ), L standard logistic. Hard: l + L > 0.
   NodeId relax_bernoulli(const GraphDraw& draw, NodeId logits, NodeId sample) {
-    const bool hard = draw.estimator == "straight_through";
+    const bool hard = draw.estimator == AskedEstimator::straight_through;
     const auto real = [&](NodeId id) { return make_convert(to, id, Scalar::real); };
     if (hard && !has_estimator_argument(draw, "tau")) {
       const bool identity = estimator_argument(draw, "identity", 0) != 0;
@@ -77,7 +77,7 @@ struct Relaxation {
 
   // Categorical: y = softmax((l + G)/τ), G standard Gumbel. Hard: argmax(l + G).
   NodeId relax_categorical(const GraphDraw& draw, NodeId logits, NodeId sample) {
-    const bool hard = draw.estimator == "straight_through";
+    const bool hard = draw.estimator == AskedEstimator::straight_through;
     if (hard && !has_estimator_argument(draw, "tau"))
       return straight_through(one_hot(sample, draw.categories), make_softmax(to, logits));
     const Shape shape = to.shape(logits);
@@ -109,7 +109,7 @@ struct Relaxation {
       const auto value = [&](NodeId node) { return uses.is_relaxed(node) ? uses.number(node) : copy[node.index]; };
       const NodeId sample = old.graph.input(id, 0);
       const NodeId logits = make_logits(to, draw, value(given_formal(draw).node));
-      if (uses.is_relaxed(sample) && draw.estimator == "straight_through" && !has_estimator_argument(draw, "tau"))
+      if (uses.is_relaxed(sample) && draw.estimator == AskedEstimator::straight_through && !has_estimator_argument(draw, "tau"))
         throw NoRelaxedMeaning{id, "another draw that is a hard sample"};
       const bool boolean = old.graph.type(id).scalar == Scalar::boolean;
       const NodeId y =
@@ -226,7 +226,7 @@ bool relax_draws(StochasticGraph& model, Diagnostics& diagnostics) {
     const auto asks = std::ranges::find_if(model.draws, wants_relaxation);
     const Span span = model.graph.span(use.use);
     diagnostics.report(DiagnosticKind::no_relaxed_meaning, span ? span : asks->estimator_span,
-                       {asks->name, asks->estimator, use.what},
+                       {asks->name, std::string(text(asks->estimator)), use.what},
                        "use it as `onehot(w)`, `v[w]`, `w == k` with a constant k, `if w == k then … else …`, or as a number");
     return true;
   }
@@ -236,8 +236,8 @@ bool relax_draws(StochasticGraph& model, Diagnostics& diagnostics) {
 
 std::optional<StochasticGraph> relax_one(const StochasticGraph& model, DrawId id, std::string& why) {
   StochasticGraph asked = model;
-  for (GraphDraw& draw : asked.draws) draw.estimator.clear();
-  asked.draws[id].estimator = "gumbel";
+  for (GraphDraw& draw : asked.draws) draw.estimator = AskedEstimator::automatic;
+  asked.draws[id].estimator = AskedEstimator::gumbel;
   StochasticGraph out = asked;
   out.graph = Graph{};
   Relaxation relaxation{asked, out, out.graph, {}, {}, {}, {}, {}};

@@ -45,12 +45,6 @@ Shape event_of(const typed::Draw& draw) {
           draw.type.shape.end()};
 }
 
-// Laws for which there are estimators beside the score function and the sampling map (estimator/forks.h, relax.h).
-bool is_known_by_name(std::string_view distribution) {
-  static constexpr std::array<std::string_view, 6> known{"normal", "exponential", "gamma", "bernoulli", "categorical", "poisson"};
-  return std::ranges::find(known, distribution) != known.end();
-}
-
 }  // namespace
 
 // With the axes of all frames: draws are independent along each.
@@ -118,14 +112,14 @@ void Elaborator::record_draw(const typed::Draw& draw, DrawId recorded, Value res
   entry.distribution = draw.distribution;
   entry.law = draw.law;
   entry.span = draw.span;
+  entry.law_span = draw.law_span;
   entry.region = region_ == Region::step ? Phase::step : Phase::init;
   entry.node = result.node;
   entry.batch = frames_.shape_of(frames_.all());
   for (const typed::Binding& formal : draw.formals) {
     entry.arguments.push_back(bound_[formal.placeholder].node);
     const typed::Placeholder& placeholder = model_.placeholders[formal.placeholder];
-    if (draw.standard && is_known_by_name(draw.distribution))
-      entry.formals.push_back({placeholder.name, carry_all(bound_[formal.placeholder], placeholder.type).node});
+    if (draw.standard) entry.formals.push_back({placeholder.name, carry_all(bound_[formal.placeholder], placeholder.type).node});
   }
   if (draw.logpdf) {
     if (draw.value) bound_[draw.value] = result;
@@ -159,8 +153,8 @@ void Elaborator::record_draw(const typed::Draw& draw, DrawId recorded, Value res
 }
 
 void Elaborator::record_estimator(const typed::Draw& draw, GraphDraw& entry) {
-  entry.estimator = draw.estimator.name;
-  entry.estimator_span = draw.estimator.span;
+  entry.estimator = draw.estimator.estimator;
+  entry.estimator_span = entry.by_span = draw.estimator.span;
   entry.baseline = draw.estimator.baseline;
   std::vector<std::pair<std::string, double>> arguments;
   for (const auto& [name, expr] : draw.estimator.arguments) {

@@ -139,7 +139,7 @@ class Writer {
     out_.row(support);
     list("inner", draw.inner, [&](DrawId inner) { return draws_.reference(inner.index); });
     if (draw.owner) out_.row("owner " + draws_.reference(draw.owner.index));
-    if (!draw.estimator.empty()) out_.row("estimator " + write_name(draw.estimator));
+    if (draw.estimator != AskedEstimator::automatic) out_.row(fmt::format("estimator {}", text(draw.estimator)));
     for (const auto& [name, value] : draw.estimator_arguments)
       out_.row(fmt::format("with {} {}", write_name(name), write_real(value)));
     if (!draw.baseline.empty()) out_.row("baseline " + write_name(draw.baseline));

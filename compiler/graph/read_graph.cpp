@@ -137,6 +137,13 @@ class Reader {
     state.next = nodes_.operand();
   }
 
+  void read_estimator(GraphDraw& draw) {
+    const Word word = reader_.take();
+    const std::optional<AskedEstimator> estimator = find_estimator(word.text);
+    if (!estimator) reader_.fail(fmt::format("`{}` is no estimator", word.text), word.span);
+    draw.estimator = *estimator;
+  }
+
   void read_draw() {
     GraphDraw& draw = graph_.draws[DrawId{draws_.reference(reader_, "draw")}];
     reader_.next_line();
@@ -160,7 +167,7 @@ class Reader {
         do draw.inner.push_back(DrawId{draws_.reference(reader_, "draw")});
         while (reader_.take_if(","));
       } else if (word.text == "owner") draw.owner = DrawId{draws_.reference(reader_, "draw")};
-      else if (word.text == "estimator") draw.estimator = reader_.name("a name");
+      else if (word.text == "estimator") read_estimator(draw);
       else if (word.text == "with") {
         std::string name = reader_.name("a name");
         draw.estimator_arguments.emplace_back(std::move(name), reader_.real());

@@ -11,6 +11,7 @@
 
 #include "compiler/graph/graph.h"
 #include "compiler/kernel/program.h"
+#include "dsl/estimators.h"
 
 namespace alea {
 
@@ -41,12 +42,13 @@ struct GraphDraw {
   Shape batch;                 // leading axes: independent draws
   std::vector<DrawId> inner;   // draws inside the distribution's body, primitive noise left out
   DrawId owner;
-  std::string estimator;  // by hand; empty: auto
+  AskedEstimator estimator{};  // by hand
   std::vector<std::pair<std::string, double>> estimator_arguments;
   std::string baseline;  // none, loo, running, value; empty: the default
   NodeId baseline_value;
-  Span estimator_span;
-  bool forked = false;  // the first batch axis holds outcomes of enumerated draws: element k reaches cost row k
+  Span estimator_span;     // of the `by` clause, or of what stands for it
+  Span law_span, by_span;  // of the law and the `by` clause in the model's text; null where it has none
+  bool forked = false;     // the first batch axis holds outcomes of enumerated draws: element k reaches cost row k
 };
 
 struct GraphState {

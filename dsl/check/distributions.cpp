@@ -254,6 +254,7 @@ ExprId Checker::draw_bound(const DistRef& callee, std::vector<BoundFormal> bound
   draw.name = name;
   draw.distribution = dist_name;
   draw.law = std::move(law_text);
+  draw.law_span = law_span;
   draw.span = span;
   draw.owner = owner;
   draw.estimator = std::move(request);

@@ -9,23 +9,15 @@
 namespace alea::check {
 
 typed::EstimatorRequest Checker::evaluate_estimator(const ast::Estimator& estimator, ScopeId scope) {
-  static const std::vector<std::string> known{"auto",           "reparam", "implicit", "score", "enumerate",
-                                              "measure_valued", "disarm",  "gumbel",   "rebar", "straight_through"};
-  typed::EstimatorRequest request;
-  request.span = estimator.span;
-  request.name = estimator.name.name;
-  if (std::find(known.begin(), known.end(), request.name) == known.end()) {
-    const std::string near = did_you_mean(request.name, known);
-    fail(Kind::unknown_estimator, estimator.name.span, {request.name},
-         near.empty() ? fmt::format("known: `{}`", fmt::join(known, "`, `")) : near);
+  const std::optional<AskedEstimator> asked = find_estimator(estimator.name.name);
+  if (!asked) {
+    fail(Kind::unknown_estimator, estimator.name.span, {estimator.name.name}, known_estimators_hint(estimator.name.name));
     return {};
   }
-  const std::vector<std::string> allowed = request.name == "score" ? std::vector<std::string>{"baseline"}
-                                           : request.name == "gumbel" || request.name == "rebar"
-                                               ? std::vector<std::string>{"tau", "weight"}
-                                           : request.name == "straight_through" ? std::vector<std::string>{"tau", "identity"}
-                                                                                : std::vector<std::string>{};
-  if (request.name == "auto") request.name.clear();
+  typed::EstimatorRequest request;
+  request.span = estimator.span;
+  request.estimator = *asked;
+  const std::vector<std::string> allowed = arguments_of(*asked);
   for (const ast::Argument& argument : estimator.arguments) {
     const Span span = syntax(argument.value, scope).span;
     const std::string name = argument.name.name.empty() && !allowed.empty() ? allowed[0] : argument.name.name;

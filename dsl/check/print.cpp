@@ -142,7 +142,7 @@ std::string print(const typed::Model& model) {
         content += fmt::format(" {}{}, {}{}", draw.support.low_open ? "(" : "[", Printer::id(draw.support.low),
                                Printer::id(draw.support.high), draw.support.high_open ? ")" : "]");
     }
-    if (!draw.estimator.name.empty()) content += " by " + draw.estimator.name;
+    if (draw.estimator.estimator != AskedEstimator::automatic) content += fmt::format(" by {}", text(draw.estimator.estimator));
     if (!draw.estimator.baseline.empty()) content += " baseline " + draw.estimator.baseline;
     p.line(content);
   }

@@ -31,7 +31,7 @@ class Training {
       : losses_(losses), judge_(judge), options_(options), state_(state), events_(events) {}
 
   TrainResult run() {
-    for (size_t k = 0; k < losses_.size(); ++k) losses_[k].driver->adapted() = state_.adapted[k];
+    for (size_t k = 0; k < losses_.size(); ++k) losses_[k].driver->set_adapted(state_.adapted[k]);
     good_ = state_.params;
     // Also what an interrupted run did not come to.
     if (is_due() && !evaluate()) return result_;
@@ -104,22 +104,23 @@ class Training {
   // Baselines go with the mean of what is left of what they are subtracted from: b ← b + 0.1 E[… - b]. A step's baseline
   // knows only the noise of steps before, so it biases nothing.
   void follow_baselines(const Loss& loss, const Estimate& estimate) {
+    ParamArrays adapted = loss.driver->adapted();
     size_t index = 0;
     for (const ProgramParam& param : loss.program->params) {
       if (param.role == AdaptedRole::none) continue;
-      std::vector<double>& values = loss.driver->adapted()[index];
+      std::vector<double>& values = adapted[index];
       if (param.role == AdaptedRole::baseline)
         for (size_t e = 0; e < values.size(); ++e) values[e] += 0.1 * estimate.adapted[index].mean[e];
       ++index;
     }
+    loss.driver->set_adapted(std::move(adapted));
   }
 
   bool step(size_t k) {
     const Loss& loss = losses_[k];
     ParamArrays params = gathered(state_.params, loss.params);
     set_rows(loss);
-    if (state_.step % options_.adapt_every == 0)
-      adapt(*loss.driver, *loss.program, params, seed_of(options_, "step", state_.step));
+    if (state_.step % options_.adapt_every == 0) adapt(*loss.driver, *loss.program, params);
     RunOptions run;
     run.samples = options_.batch;
     run.seed = seed_of(options_, "step", state_.step);

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "runtime/errors.h"
@@ -14,9 +13,25 @@ namespace alea {
 
 namespace {
 
-constexpr std::array<const char*, 10> requests{
-    "reparam", "score",  "score(baseline = none)", "score(baseline = running)", "enumerate", "measure_valued", "disarm",
-    "rebar",   "gumbel", "straight_through"};
+struct Request {
+  AskedEstimator estimator{};
+  std::string text;
+};
+
+// What is tried at a node that has `chosen` now.
+std::vector<Request> requests_at(const std::string& chosen) {
+  std::vector<Request> requests;
+  if (chosen == "split") requests.push_back({AskedEstimator::automatic, "auto"});
+  for (const EstimatorKind& kind : estimator_kinds()) {
+    // Two names for one estimator: the one that the node has.
+    if (kind.passage == Passage::pathwise && kind.name != (chosen == "implicit" ? "implicit" : "reparam")) continue;
+    requests.push_back({kind.estimator, std::string(kind.name)});
+    if (kind.estimator == AskedEstimator::score)
+      for (const char* baseline : {"none", "running"})
+        requests.push_back({kind.estimator, fmt::format("score(baseline = {})", baseline)});
+  }
+  return requests;
+}
 
 std::string base_name(const std::string& request) { return request.substr(0, request.find('(')); }
 
@@ -27,14 +42,13 @@ const ExplainedNode* find_node(const Explanation& explanation, const std::string
   return found;
 }
 
-bool always_biased(const std::string& name) { return name == "gumbel" || name == "straight_through"; }
-
 // What the model itself asks for at a draw, as a request.
 std::string written_request(const Model& model, const std::string& node) {
   for (const GraphDraw& draw : model.compiled->graph.draws)
-    if (draw.name == node && !draw.estimator.empty())
-      return draw.baseline.empty() || draw.baseline == "loo" ? draw.estimator
-                                                             : fmt::format("{}(baseline = {})", draw.estimator, draw.baseline);
+    if (draw.name == node && draw.estimator != AskedEstimator::automatic) {
+      const std::string name(text(draw.estimator));
+      return draw.baseline.empty() || draw.baseline == "loo" ? name : fmt::format("{}(baseline = {})", name, draw.baseline);
+    }
   return "";
 }
 
@@ -64,7 +78,8 @@ std::optional<Candidate> make_candidate(Session& session, const ParsedFiles& fil
   if (explained == nullptr || explained->estimator == "none") return std::nullopt;
   const std::string name = base_name(request);
   if (name != "auto" && explained->estimator != name) return std::nullopt;
-  if (!explained->unbiased && !always_biased(name)) return std::nullopt;
+  const bool relaxed = passes(find_estimator(name).value_or(AskedEstimator::automatic), Passage::relax);
+  if (!explained->unbiased && !relaxed) return std::nullopt;
   Candidate candidate;
   candidate.request = request;
   candidate.shown = name == "auto" ? explained->estimator : request;
@@ -85,11 +100,8 @@ std::vector<NodeCandidates> find_candidates(Session& session, const ParsedFiles&
     NodeCandidates entry{node.name, node.distribution, node.span, {}};
     const std::string written = written_request(base, node.name);
     const std::string current = written.empty() ? node.estimator : written;
-    std::vector<std::string> tried(requests.begin(), requests.end());
-    if (node.estimator == "split") tried.insert(tried.begin(), "auto");
-    if (node.estimator == "implicit") tried[0] = "implicit";
-    for (const std::string& request : tried) {
-      if (only_unbiased && always_biased(base_name(request))) continue;
+    for (const auto& [estimator, request] : requests_at(node.estimator)) {
+      if (only_unbiased && passes(estimator, Passage::relax)) continue;
       auto candidate = make_candidate(session, files, base, node.name, request);
       if (!candidate) continue;
       candidate->chosen = request == current || (request == "auto" && written.empty());

@@ -1,6 +1,7 @@
 // alea explain: the estimator of each stochastic node, for each class of costs that it reaches, and why.
 #include <fmt/format.h>
 
+#include "runtime/errors.h"
 #include "runtime/text_table.h"
 #include "runtime/tool/commands.h"
 #include "runtime/tool/engine.h"
@@ -48,12 +49,37 @@ Json node_json(const SourceMap& sources, const ExplainedNode& node) {
   return json;
 }
 
+// --why-not ESTIMATOR NODE: one answer for each draw of that name.
+int explain_why_not(Session& session, const Compiled& compiled) {
+  const std::string &name = session.options.why_not[0], &node = session.options.why_not[1];
+  const std::optional<AskedEstimator> asked = find_estimator(name);
+  if (!asked || *asked == AskedEstimator::automatic)
+    throw UsageError{fmt::format("--why-not: `{}` is no estimator; {}", name, known_estimators_hint(name))};
+  std::vector<std::string> names, reasons;
+  for (uint32_t k = 0; k < compiled.graph.draws.size(); ++k) {
+    const GraphDraw& draw = compiled.graph.draws[DrawId{k}];
+    names.push_back(draw.name);
+    if (draw.name == node) reasons.push_back(why_not(compiled.graph, compiled.chosen, session.sources, *asked, DrawId{k}));
+  }
+  if (reasons.empty()) {
+    const std::string near = nearest(node, names);
+    throw UsageError{fmt::format("--why-not: `{}` is no stochastic node of `{}`{}", node, compiled.graph.model,
+                                 near.empty() ? "" : fmt::format("; did you mean `{}`?", near))};
+  }
+  if (session.options.json)
+    print_json(Json{{"node", node}, {"estimator", name}, {"reason", fmt::format("{}", fmt::join(reasons, "; "))}});
+  else
+    for (const std::string& reason : reasons) print_out(fmt::format("{} by {}: {}\n", node, name, reason));
+  return status_done;
+}
+
 }  // namespace
 
 int command_explain(Session& session) {
   const Model model = compile_model(session);
   require_model(session, model, "`explain`");
   const Compiled& compiled = *model.compiled;
+  if (!session.options.why_not.empty()) return explain_why_not(session, compiled);
   if (session.options.json) {
     Json nodes = Json::array();
     for (const ExplainedNode& node : compiled.explanation.nodes) nodes.push_back(node_json(session.sources, node));

@@ -142,10 +142,7 @@ Model prepare_model(Session& session) {
 }
 
 Estimate Engine::run(const ParamArrays& params, const RunOptions& options) {
-  if (options.gradient && program_->has_gradient && adapted_for_ != params) {
-    adapt(*driver_, *program_, params, options.seed);
-    adapted_for_ = params;
-  }
+  if (options.gradient && program_->has_gradient) adapt(*driver_, *program_, params);
   return driver_->run(params, options);
 }
 

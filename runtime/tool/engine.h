@@ -56,7 +56,6 @@ class Engine {
   const Program* program_;
   std::unique_ptr<CompiledKernel> kernel_;
   std::unique_ptr<Driver> driver_;
-  std::optional<ParamArrays> adapted_for_;
   double seconds_ = 0;
 };
 

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "compiler/options.h"
 #include "dsl/diagnostic.h"
 #include "runtime/errors.h"
 
@@ -48,8 +49,10 @@ void add_model(CLI::App& app, ToolOptions& options, RawOptions& raw) {
 void add_compilation(CLI::App& app, ToolOptions& options) {
   add_list(app, "--estimator", options.estimators, "NODE=NAME: the estimator of a stochastic node, as `by` in the model");
   app.add_option("--dump-dir", options.dump_folder, "write what each stage gives into this folder");
-  app.add_option("--stop-after", options.stop_after, "end after this stage: check, elaborate, choose, expand, adjoint or native")
-      ->check(CLI::IsMember({"check", "elaborate", "choose", "expand", "adjoint", "native"}));
+  std::vector<std::string> stages(stage_names.begin(), stage_names.end());
+  stages.emplace_back("native");
+  app.add_option("--stop-after", options.stop_after, fmt::format("end after this stage: {}", fmt::join(stages, ", ")))
+      ->check(CLI::IsMember(stages));
   app.add_flag("--time", options.time_stages, "print the time each stage takes");
 }
 
@@ -166,6 +169,9 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
         add_file(command, options);
         add_model(command, options, raw);
         add_compilation(command, options);
+        command.add_option("--why-not", options.why_not, "ESTIMATOR NODE: why the node does not have this estimator")
+            ->type_name("ESTIMATOR NODE")
+            ->expected(2);
         break;
       case Command::compile:
         add_file(command, options);

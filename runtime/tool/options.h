@@ -38,6 +38,9 @@ struct ToolOptions {
   // fmt
   bool only_check_format = false;
 
+  // explain
+  std::vector<std::string> why_not;  // an estimator and a node, or nothing
+
   // compile
   std::string emit, output;
 

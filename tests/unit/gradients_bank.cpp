@@ -150,7 +150,7 @@ void run_case(const std::string& name, const std::string& text, const Case& one)
   RunOptions run;
   run.samples = one.samples;
   run.seed = 20'26;
-  adapt(driver, compiled->program, params, run.seed);
+  adapt(driver, compiled->program, params);
   Estimate estimate = driver.run(params, run);
   for (const auto& [what, truth] : one.truths) {
     double scale = 0;

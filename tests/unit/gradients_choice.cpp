@@ -108,6 +108,23 @@ TEST_CASE("the choice, from both sides") {
   }
 }
 
+TEST_CASE("what asks nothing of the log density is judged by the law's arguments alone") {
+  // The rate may be 0 for all that the compiler knows, where the density has a pole: only score differentiates it.
+  const auto with = [](const std::string& request) {
+    return make_ready("graph g {\n  param r: real = 2\n  e ~ uniform(-1, 1)\n  k ~ poisson(r*(1 + 0.5*e)) by " + request +
+                      "\n  cost k^2\n}\n");
+  };
+  CHECK_THAT(with("score")->errors, Catch::Matchers::Contains("`score` for `k` is biased"));
+  const auto ready = with("measure_valued");
+  CHECK(ready->errors.empty());
+  REQUIRE(ready->compiled);
+  // E k² = E λ + E λ², E λ² = r² (1 + 1/12): the derivative is 1 + 2 r 13/12.
+  const Estimate result = estimate(*ready, 400'000);
+  const double truth = 1 + 4 * 13.0 / 12;
+  CHECK(std::fabs(result.gradient[0].mean[0] - truth) < 4 * result.gradient[0].standard_error[0]);
+  CHECK(result.gradient[0].standard_error[0] < 0.01 * truth);
+}
+
 TEST_CASE("time: own step and later steps, ends of episodes") {
   auto choose = [](const std::string& body) {
     auto ready = make_ready("mdp m {\n  horizon 5\n  param k: real = 0.5\n  state x: real = 0\n" + body + "}\n");

@@ -23,6 +23,25 @@ TEST_CASE("a model is compiled, its params set, its gradient estimated") {
   CHECK(model->run(params, {.samples = 64}).gradient.empty());
 }
 
+TEST_CASE("what estimators adapt depends on the params alone: not on the seed, nor on what was run before") {
+  const std::string text =
+      "graph g { param m: real = 0.3 b ~ bernoulli(logits = m) by rebar x ~ normal(m, 1) by score(baseline = running) "
+      "cost (b - 0.4)^2 + x^2 }";
+  auto once = alea::compile_text(text), often = alea::compile_text(text);
+  INFO(once.error());
+  REQUIRE(once);
+  auto params = often->initial_params(), other = params;
+  other["m"][0] = -1;
+  const auto gradient = [](auto& model, const auto& at, std::uint64_t seed) {
+    return model->gradient(at, {.samples = 1000, .seed = seed}).gradient.at("m").mean[0];
+  };
+  const double alone = gradient(once, params, 5);
+  gradient(often, params, 1), gradient(often, other, 2);
+  CHECK(gradient(often, params, 5) == alone);
+  CHECK(gradient(often, params, 5) == alone);
+  CHECK(gradient(often, params, 6) != alone);
+}
+
 TEST_CASE("what is wrong with a model or its params is said") {
   const auto wrong = alea::compile_text("graph g { cost thet }");
   CHECK_FALSE(wrong);

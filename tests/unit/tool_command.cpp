@@ -1,32 +1,16 @@
 // The command from outside: exit statuses, the shape of its JSON, what it says when it is called wrongly.
-#include <unistd.h>
-
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
-#include "tests/support/expectation.h"
+#include "tests/unit/tool_support.h"
 
 using namespace alea;
 using Catch::Matchers::Contains;
 using Json = nlohmann::json;
 namespace fs = std::filesystem;
+using test::command, test::json_of, test::root;
 
 namespace {
-
-const fs::path root = ALEA_SOURCE_DIR;
-
-test::CommandResult command(const std::string& arguments, const std::string& input = {}) {
-  return test::run_command("alea " + arguments, root, input);
-}
-
-Json json_of(const std::string& arguments, const std::string& input = {}) {
-  const auto result = command(arguments + " --json", input);
-  INFO(arguments << "\n" << result.out << result.error);
-  REQUIRE(Json::accept(result.out));
-  CHECK(result.out.find('\n') == result.out.size() - 1);
-  return Json::parse(result.out);
-}
 
 const std::string toy = R"(graph toy {
   param theta: real[3] = [0.1, 0.2, 0.3]
@@ -162,6 +146,44 @@ TEST_CASE("consts, params and seeds from the command line count") {
   CHECK(mean("--param p=5") == 5);
   CHECK(json_of("run - --samples 1000 --seed 1", toy).at("objective") !=
         json_of("run - --samples 1000 --seed 2", toy).at("objective"));
+}
+
+TEST_CASE("explain --why-not answers for every estimator") {
+  const std::string model = R"(graph g {
+  param t: real = 0.5
+  b ~ bernoulli(logits = t)
+  x ~ normal(t, 1)
+  y ~ gamma(2, exp(t))
+  z ~ poisson(exp(t)) by score
+  e ~ normal(0, 1)
+  cost b + (if x > 1 then 1 else 0) + y + z + e
+})";
+  for (const auto& [asked, reason] : std::vector<std::pair<std::string, std::string>>{
+           {"reparam x", "x → (x > 1) at 8:16: a jump"},
+           {"score x", "`score` is what was chosen"},
+           {"score y", "`reparam` is admissible, and tried first"},
+           {"reparam b", "its values are discrete"},
+           {"score b", "all outcomes are summed instead, with no noise"},
+           {"enumerate b", "`enumerate` is what was chosen"},
+           {"enumerate z", "its support is not finite and known"},
+           {"rebar b", "it is unbiased, costs more evaluations, and is used where `by rebar` asks for it"},
+           {"disarm z", "`poisson` is not among its laws"},
+           {"measure_valued z", "`score` was asked for by name"},
+           {"score z", "`score` is what was chosen: `score` was asked for by name"},
+           {"gumbel b", "it is biased, and used only where `by gumbel` asks for it"},
+           {"straight_through x", "`normal` is not among its laws"},
+           {"score e", "no param reaches its law: it is only sampled"},
+       }) {
+    const auto result = command("explain - --why-not " + asked, model);
+    INFO(asked << "\n" << result.out << result.error);
+    CHECK(result.status == 0);
+    CHECK_THAT(result.out, Contains(reason));
+  }
+  CHECK(json_of("explain - --why-not reparam b", model) ==
+        Json{{"node", "b"}, {"estimator", "reparam"}, {"reason", "its values are discrete"}});
+  CHECK(command("explain - --why-not skore x", model).status == 2);
+  CHECK_THAT(command("explain - --why-not skore x", model).error, Contains("did you mean `score`?"));
+  CHECK_THAT(command("explain - --why-not score q", model).error, Contains("`q` is no stochastic node of `g`"));
 }
 
 TEST_CASE("explain as JSON has the documented shape") {

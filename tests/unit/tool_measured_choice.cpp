@@ -1,44 +1,19 @@
 // compare and tune from outside: the shape of what they print as data, the order in which estimators are ranked where the
 // variances are known, what tune picks and writes, and what both refuse.
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <map>
 
 #include "runtime/tool/by_clause.h"
-#include "tests/support/expectation.h"
+#include "tests/unit/gradients_support.h"
+#include "tests/unit/tool_support.h"
 
 using namespace alea;
 using Catch::Matchers::Contains;
 namespace fs = std::filesystem;
+using test::command, test::json_of, test::Folder;
 
 namespace {
-
-const fs::path root = ALEA_SOURCE_DIR;
-
-test::CommandResult command(const std::string& arguments, const std::string& input = {}) {
-  return test::run_command("alea " + arguments, root, input);
-}
-
-Json data_of(const std::string& arguments, const std::string& input = {}) {
-  const auto result = command(arguments + " --json", input);
-  INFO(arguments << "\n" << result.out << result.error);
-  REQUIRE(Json::accept(result.out));
-  CHECK(result.out.find('\n') == result.out.size() - 1);
-  return Json::parse(result.out);
-}
-
-// A folder of its own, gone when the test ends.
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("alea_measured_" + std::to_string(getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-  fs::path file(const std::string& name, const std::string& text) const {
-    test::write_text(path / name, text);
-    return path / name;
-  }
-};
 
 std::map<std::string, Json> by_estimator(const Json& node) {
   std::map<std::string, Json> result;
@@ -55,7 +30,7 @@ const std::string toy =
 }  // namespace
 
 TEST_CASE("compare: one object with the documented shape") {
-  const Json json = data_of("compare - --samples 20000 --seed 3", toy);
+  const Json json = json_of("compare - --samples 20000 --seed 3", toy);
   CHECK(json.at("model") == "toy");
   CHECK(json.at("samples") == 20000);
   REQUIRE(json.at("nodes").size() == 2);
@@ -92,7 +67,7 @@ TEST_CASE("compare: one object with the documented shape") {
 
 // Problem 26 at k = 5: variances 0.2957 measure-valued, 0.5 by score without a baseline, 12.5 pathwise.
 TEST_CASE("compare ranks the estimators of E cos 5x by variance, and tune leaves pathwise") {
-  const Json json = data_of("compare - --samples 6400000", wave);
+  const Json json = json_of("compare - --samples 6400000", wave);
   const auto candidates = by_estimator(json.at("nodes").at(0));
   const auto variance = [&](const char* name) { return candidates.at(name).at("variance").get<double>(); };
   CHECK(variance("measure_valued") == Approx(0.2957168).epsilon(0.02));
@@ -101,7 +76,7 @@ TEST_CASE("compare ranks the estimators of E cos 5x by variance, and tune leaves
   CHECK(variance("measure_valued") < variance("score"));
   CHECK(variance("score") < variance("reparam"));
   CHECK(candidates.at("reparam").at("chosen") == true);
-  const Json tuned = data_of("tune - --samples 100000", wave).at("nodes").at(0);
+  const Json tuned = json_of("tune - --samples 100000", wave).at("nodes").at(0);
   CHECK(tuned.at("before") == "reparam");
   CHECK(tuned.at("estimator") != "reparam");
   CHECK(tuned.at("gain").get<double>() > 2);
@@ -109,7 +84,7 @@ TEST_CASE("compare ranks the estimators of E cos 5x by variance, and tune leaves
 
 TEST_CASE("an estimate without noise is exact, and the others agree with it") {
   const auto candidates = by_estimator(
-      data_of("compare - --samples 100000", "graph g { param l: real = 1  b ~ bernoulli(logits = l)  cost (b - 0.45)^2 }")
+      json_of("compare - --samples 100000", "graph g { param l: real = 1  b ~ bernoulli(logits = l)  cost (b - 0.45)^2 }")
           .at("nodes")
           .at(0));
   for (const char* name : {"enumerate", "measure_valued"}) {
@@ -124,7 +99,7 @@ TEST_CASE("an estimate without noise is exact, and the others agree with it") {
 
 TEST_CASE("tune: one object with what it measured; mixtures have weights") {
   const Json json =
-      data_of("tune - --samples 20000", "graph g {\n  param mu: real[2] = [0.5, 1]\n  x ~ normal(mu, 1)\n  cost sum(x^2)\n}");
+      json_of("tune - --samples 20000", "graph g {\n  param mu: real[2] = [0.5, 1]\n  x ~ normal(mu, 1)\n  cost sum(x^2)\n}");
   CHECK(json.at("model") == "g");
   CHECK(json.at("samples") == 20000);
   CHECK(json.at("written").empty());
@@ -149,38 +124,44 @@ TEST_CASE("tune --write: the clauses parse, mean what was measured, and nothing 
   const Folder folder;
   const fs::path file = folder.file("wave.alea", "# a wave\n" + wave);
   const std::string path = file.string();
-  const Json tuned = data_of("tune " + path + " --samples 100000 --write");
+  const Json tuned = json_of("tune " + path + " --samples 100000 --write");
   CHECK(tuned.at("written") == Json::array({"x"}));
   const std::string choice = tuned.at("nodes").at(0).at("estimator");
   CHECK(test::read_text(file) ==
         "# a wave\ngraph wave {\n  param mu: real = 1\n  x ~ normal(mu, 1) by " + choice + "\n  cost cos(5 * x)\n}\n");
   CHECK(command("check " + path).status == 0);
-  const Json written = data_of("grad " + path + " --samples 1000"),
-             asked = data_of("grad - --samples 1000 --estimator 'x=" + choice + "'", wave);
+  const Json written = json_of("grad " + path + " --samples 1000"),
+             asked = json_of("grad - --samples 1000 --estimator 'x=" + choice + "'", wave);
   CHECK(written.at("gradient") == asked.at("gradient"));
   CHECK(written.at("estimators") == asked.at("estimators"));
   // Tuned once more, what it has stands for what it had.
-  CHECK(data_of("tune " + path + " --samples 20000").at("nodes").at(0).at("before") == choice);
+  CHECK(json_of("tune " + path + " --samples 20000").at("nodes").at(0).at("before") == choice);
 }
 
 TEST_CASE("a clause is put behind the law, in place of the one that is there") {
-  const auto at = [](const std::string& text, const std::string& request) {
-    return with_by_clause(text, text.find("x ~"), request).value_or("nothing");
+  const auto with = [](const std::string& draw, const std::string& request) {
+    const std::string before = "graph g {\n  param m: real = 1\n  ", after = "\n  cost x\n}\n";
+    const auto ready = test::make_ready(before + draw + after);
+    INFO(ready->errors);
+    REQUIRE(ready->compiled);
+    const std::string text = with_by_clause(before + draw + after, ready->compiled->graph.draws[DrawId{0}], request);
+    REQUIRE(test::make_ready(text)->compiled);
+    REQUIRE(text.starts_with(before));
+    REQUIRE(text.ends_with(after));
+    return text.substr(before.size(), text.size() - before.size() - after.size());
   };
-  CHECK(at("graph g { x ~ normal(0, f(1)) cost x }", "score") == "graph g { x ~ normal(0, f(1)) by score cost x }");
-  CHECK(at("x ~ normal(0, 1) by score(baseline = none)\n", "reparam") == "x ~ normal(0, 1) by reparam\n");
-  CHECK(at("x ~ normal(0, 1)\n  by score\n", "auto") == "x ~ normal(0, 1)\n");
-  CHECK(at("x ~ normal(0,  # )\n  1)  # why\n", "score") == "x ~ normal(0,  # )\n  1) by score  # why\n");
-  CHECK(at("x ~ std.normal(0, 1)\nbystander = 1\n", "score") == "x ~ std.normal(0, 1) by score\nbystander = 1\n");
-  CHECK(at("x ~ normal\n", "score") == "nothing");
-  CHECK(!with_by_clause("x = 1\n", 0, "score"));
+  CHECK(with("x ~ normal(m, abs(1))", "score") == "x ~ normal(m, abs(1)) by score");
+  CHECK(with("x ~ normal(m, 1) by score(baseline = none)", "reparam") == "x ~ normal(m, 1) by reparam");
+  CHECK(with("x ~ normal(m, 1)\n    by score", "auto") == "x ~ normal(m, 1)");
+  CHECK(with("x ~ normal(m,  # )\n  1)  # why", "score") == "x ~ normal(m,  # )\n  1) by score  # why");
+  CHECK(with("x ~ normal(m, 1)\n  bystander = 1", "score") == "x ~ normal(m, 1) by score\n  bystander = 1");
 }
 
 TEST_CASE("tune --write: what cannot be written is said, and the model stays") {
   const Folder folder;
   const std::string needed = "is not drawn in - itself";
   CHECK_THAT(command("tune - --samples 20000 --write", wave).error, Contains(needed));
-  CHECK(data_of("tune - --samples 20000 --write", wave).at("written").empty());
+  CHECK(json_of("tune - --samples 20000 --write", wave).at("written").empty());
   // A name so long that no other file can stand beside it: it can be read and not replaced, by anybody.
   const fs::path file = folder.file(std::string(250, 'w') + ".alea", wave);
   const auto result = command("tune " + file.string() + " --samples 20000 --write");
@@ -201,7 +182,7 @@ TEST_CASE("tune --write follows a link to the model, and keeps its permissions")
   const fs::path file = folder.file("model.alea", wave), link = folder.path / "link.alea";
   fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
   fs::create_symlink(file, link);
-  CHECK(data_of("tune " + link.string() + " --samples 100000 --write").at("written") == Json::array({"x"}));
+  CHECK(json_of("tune " + link.string() + " --samples 100000 --write").at("written") == Json::array({"x"}));
   CHECK(fs::is_symlink(link));
   CHECK_THAT(test::read_text(file), Contains(" by "));
   CHECK(fs::status(file).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
@@ -221,5 +202,5 @@ TEST_CASE("a model without a choice to make says so") {
   const std::string fixed = "graph g { param a: real  x ~ normal(0, 1)  cost (x - a)^2 }";
   CHECK_THAT(command("compare - --samples 1000", fixed).out, Contains("nothing to compare"));
   CHECK_THAT(command("tune - --samples 1000", fixed).out, Contains("nothing to tune"));
-  CHECK(data_of("compare - --samples 1000", fixed).at("nodes").empty());
+  CHECK(json_of("compare - --samples 1000", fixed).at("nodes").empty());
 }

@@ -3,7 +3,6 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
 
@@ -13,27 +12,15 @@
 #include "runtime/errors.h"
 #include "runtime/params.h"
 #include "runtime/standard_files.h"
-#include "tests/support/expectation.h"
+#include "tests/unit/tool_support.h"
 
 using namespace alea;
 using Catch::Matchers::Contains;
 using Json = nlohmann::json;
 namespace fs = std::filesystem;
+using test::command, test::json_of, test::root;
 
 namespace {
-
-const fs::path root = ALEA_SOURCE_DIR;
-
-test::CommandResult command(const std::string& arguments, const std::string& input = {}) {
-  return test::run_command("alea " + arguments, root, input);
-}
-
-Json json_of(const std::string& arguments, const std::string& input = {}) {
-  const auto result = command(arguments + " --json", input);
-  INFO(arguments << "\n" << result.out << result.error);
-  REQUIRE(result.status == 0);
-  return Json::parse(result.out);
-}
 
 std::string printed(const std::string& model, const std::string& policy = {}) {
   const auto result = command("compile " + model + " --emit estimator" + (policy.empty() ? "" : " --policy " + policy));
