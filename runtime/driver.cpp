@@ -23,10 +23,15 @@ struct FreeMemory {
 };
 using Memory = std::unique_ptr<void, FreeMemory>;
 
+std::string bytes_text(int64_t bytes) {
+  const bool large = bytes >= 1 << 20;
+  return fmt::format("{:.1f} {}", static_cast<double>(bytes) / (large ? 1 << 20 : 1 << 10), large ? "MiB" : "KiB");
+}
+
 Memory allocate(int64_t bytes) {
   const auto rounded = static_cast<size_t>((std::max<int64_t>(bytes, 64) + 63) / 64 * 64);
   Memory memory(std::aligned_alloc(64, rounded));
-  if (!memory) throw MachineError{fmt::format("{:.1f} MiB of memory could not be had", static_cast<double>(rounded) / (1 << 20))};
+  if (!memory) throw MachineError{fmt::format("{} of memory could not be had", bytes_text(bytes))};
   return memory;
 }
 
@@ -86,9 +91,9 @@ struct Driver::Parts {
     // Compared by division: the product may not fit.
     if (shared > limit || each > (limit - shared) / pool.size())
       throw MachineError{fmt::format(
-          "`{}` needs {:.1f} MiB of workspace for each of {} threads, and at most {:.1f} MiB may be used in all; fewer threads, "
-          "a shorter horizon or single precision need less",
-          program.model, static_cast<double>(each) / (1 << 20), pool.size(), static_cast<double>(limit) / (1 << 20))};
+          "`{}` needs {} of workspace for each thread, of which there are {}, and at most {} may be used in all; fewer "
+          "threads or single precision need less",
+          program.model, bytes_text(each), pool.size(), bytes_text(limit))};
     for (int worker = 0; worker < pool.size(); ++worker) arenas.push_back(allocate(each));
     uniform = allocate(shared);
   }

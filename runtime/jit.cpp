@@ -104,8 +104,8 @@ struct CompiledKernel::Parts {
     if (version.empty()) return {};
     std::string key = "code " + version + ", LLVM " LLVM_VERSION_STRING ", " + options.cpu + " " + options.features;
     key += options.precision == Precision::f64 ? ", f64" : ", f32";
-    for (int number : {options.forward_lanes, options.backward_lanes, static_cast<int>(options.objective_function),
-                       static_cast<int>(options.gradient_function)})
+    for (int64_t number : {int64_t{options.forward_lanes}, int64_t{options.backward_lanes}, options.arena_limit,
+                           int64_t{options.objective_function}, int64_t{options.gradient_function}})
       key += " " + std::to_string(number);
     return key + "\n" + print(program);
   }
@@ -169,6 +169,7 @@ CompiledKernel::CompiledKernel(const Program& program, const JitOptions& options
   emit_options.features = parts_->target.features;
   emit_options.forward_lanes = options.forward_lanes;
   emit_options.backward_lanes = options.backward_lanes;
+  emit_options.arena_limit = options.arena_limit;
   emit_options.gradient_function = program.has_gradient;
   emit_options.objective_function = !program.has_gradient || options.keep_text;
   parts_->program = program;
@@ -201,12 +202,5 @@ const std::string& CompiledKernel::llvm() const { return parts_->llvm; }
 const std::string& CompiledKernel::assembly() const { return parts_->assembly; }
 const std::string& CompiledKernel::object() const { return parts_->object; }
 const JitTimes& CompiledKernel::times() const { return parts_->times; }
-
-int64_t workspace_bytes(const Program& program, bool single_precision) {
-  llvm::LLVMContext context;
-  EmitOptions options;
-  options.precision = single_precision ? Precision::f32 : Precision::f64;
-  return emit_module(program, options, context).workspace_bytes;
-}
 
 }  // namespace alea

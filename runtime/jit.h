@@ -10,10 +10,14 @@
 
 namespace alea {
 
+// A tape within this stays in the cache or is quickly read; beyond, steps are computed again (kernel/schedule.h).
+inline constexpr int64_t default_arena_limit = 32 << 20;
+
 struct JitOptions {
   bool single_precision = false;
   Target target;                              // without a triple: this machine
   int forward_lanes = 0, backward_lanes = 0;  // 0: as measured best
+  int64_t arena_limit = default_arena_limit;  // bytes of workspace for a thread, kept to where checkpoints make it possible
   std::string cache_folder;                   // compiled objects are looked for and kept there; empty: nowhere
   bool keep_text = false;                     // for --emit: the module before and after optimisation, assembly
 };
@@ -47,9 +51,6 @@ class CompiledKernel {
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };
-
-// The bytes of workspace the program would need, without generating code.
-int64_t workspace_bytes(const Program&, bool single_precision);
 
 struct MachineError {
   std::string message;

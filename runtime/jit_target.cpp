@@ -66,6 +66,7 @@ bool is_arithmetic(llvm::StringRef feature) {
 
 Target host_target() {
   Target target{llvm::sys::getProcessTriple(), std::string(llvm::sys::getHostCPUName()), host_features()};
+  initialise(llvm::Triple(target.triple));
   if (const std::string what = lacking(target); !what.empty()) throw MachineError{"this processor " + what};
   return target;
 }

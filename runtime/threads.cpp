@@ -42,9 +42,10 @@ constexpr uint64_t standard_mode = 0;
 StandardArithmetic::StandardArithmetic() : before_(floating_point_mode()) { set_floating_point_mode(standard_mode); }
 StandardArithmetic::~StandardArithmetic() { set_floating_point_mode(before_); }
 
+int thread_count(int wanted) { return wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
 ThreadPool::ThreadPool(int threads) {
-  if (threads <= 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  for (int worker = 1; worker < threads; ++worker) threads_.emplace_back([this, worker] { work(worker); });
+  for (int worker = 1; worker < thread_count(threads); ++worker) threads_.emplace_back([this, worker] { work(worker); });
 }
 
 ThreadPool::~ThreadPool() {

@@ -26,9 +26,11 @@ class StandardArithmetic {
   uint64_t before_;
 };
 
+int thread_count(int wanted);  // 0: as many as the machine has
+
 class ThreadPool {
  public:
-  explicit ThreadPool(int threads);  // 0: as many as the machine has
+  explicit ThreadPool(int threads);  // as thread_count
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

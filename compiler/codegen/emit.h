@@ -25,12 +25,14 @@ struct EmitOptions {
   Precision precision = Precision::f64;
   std::string cpu, features;                  // put on every function
   int forward_lanes = 0, backward_lanes = 0;  // 0: as measured best
+  int64_t arena_limit = 0;                    // bytes; 0: none. A longer tape is kept in part (kernel/schedule.h)
   bool objective_function = true, gradient_function = true;
 };
 
 struct EmittedModule {
   std::unique_ptr<llvm::Module> module;
   int64_t workspace_bytes = 0, uniform_bytes = 0;
+  int64_t segment = 0;  // steps whose tape is kept at once
 };
 EmittedModule emit_module(const Program&, const EmitOptions&, llvm::LLVMContext&);
 

@@ -206,9 +206,15 @@ class ReversedLoop {
   explicit ReversedLoop(Emitter& emitter, const std::vector<DeferredOuter>& deferred)
       : e(emitter), program(e.program), deferred_(deferred) {}
 
-  void emit() {
-    llvm::Value* taken =
+  // The chunk's steps among first … end - 1, down from the last one that it took.
+  void emit(llvm::Value* first, llvm::Value* end) {
+    llvm::Value* last =
         e.b.CreateAlignedLoad(e.b.getInt64Ty(), e.offset(e.offset(e.arena, e.schedule.steps), e.chunk, 8), llvm::Align(8));
+    llvm::Value* taken = last;
+    if (end != nullptr) {
+      last = e.b.CreateBinaryIntrinsic(llvm::Intrinsic::umin, last, end);
+      taken = e.b.CreateSub(e.b.CreateBinaryIntrinsic(llvm::Intrinsic::umax, last, first), first);
+    }
     auto* enter = llvm::BasicBlock::Create(e.b.getContext(), "enter", e.function);
     auto* done = llvm::BasicBlock::Create(e.b.getContext(), "swept", e.function);
     e.b.CreateCondBr(e.b.CreateICmpNE(taken, e.i64(0)), enter, done);
@@ -217,7 +223,7 @@ class ReversedLoop {
     Emitter::Carried carried = initial();
     e.before_loops = e.marker("steps");
     carried = e.rolled_loop(taken, carried, [&](llvm::Value* i, const Emitter::Carried& now) {
-      e.time = e.b.CreateSub(e.b.CreateSub(taken, e.i64(1)), i, "t");
+      e.time = e.b.CreateSub(e.b.CreateSub(last, e.i64(1)), i, "t");
       e.before_body = e.marker("body");
       return step(now, i);
     });
@@ -317,11 +323,29 @@ class ReversedLoop {
 
 }  // namespace
 
+// Sums that the chunks share are added to in an order that no segment changes: blocks of time, last first, then chunks, then
+// the block's steps. Sums of each lane's own only know the order of the steps.
 llvm::Function* emit_step_backward(ModuleContext& context) {
   Emitter e(context, Phase::step_backward, context.backward_lanes, "step_backward_phase");
   if (e.program.horizon > 0) {
     const std::vector<DeferredOuter> deferred = e.deferred_outers();
-    e.chunks([&] { ReversedLoop(e, deferred).emit(); });
+    const bool shared = std::ranges::any_of(e.schedule.accumulators,
+                                            [](const AccumulatorArea& area) { return area.form == AccumulatorForm::modulus; });
+    if (shared) {
+      const int64_t block = e.schedule.options.time_block;
+      llvm::Value* steps = e.b.CreateSub(e.end_step, e.first_step);
+      llvm::Value* count = e.b.CreateUDiv(e.b.CreateAdd(steps, e.i64(block - 1)), e.i64(block));
+      e.rolled_loop(count, {}, [&](llvm::Value* i, const Emitter::Carried&) -> Emitter::Carried {
+        llvm::Value* index = e.b.CreateSub(e.b.CreateSub(count, i), e.i64(1));
+        llvm::Value* first = e.b.CreateAdd(e.first_step, e.b.CreateMul(index, e.i64(block)));
+        e.chunks([&] { ReversedLoop(e, deferred).emit(first, e.b.CreateAdd(first, e.i64(block))); });
+        return {};
+      });
+    } else if (e.schedule.has_checkpoints(e.program)) {
+      e.chunks([&] { ReversedLoop(e, deferred).emit(e.first_step, e.end_step); });
+    } else {
+      e.chunks([&] { ReversedLoop(e, deferred).emit(nullptr, nullptr); });
+    }
   }
   e.b.CreateRetVoid();
   return e.function;

@@ -1,5 +1,5 @@
 // Credit: a sweep of its own over whole groups, from the last step taken to the first. It reads what the
-// steps saved and writes the advantages beside it.
+// steps saved and writes the advantages beside it. With checkpoints it goes segment by segment, its sums in the arena.
 //   Q_t = own_t + R, R = later_final + Σ_{k>t} later_k;  A_t = n/(n-1) (Q_t − mean of Q_t over the n samples)
 #include <llvm/IR/Intrinsics.h>
 
@@ -10,9 +10,11 @@ namespace {
 
 class Credit {
  public:
-  explicit Credit(Emitter& emitter) : e(emitter), program(e.program) {}
+  Credit(Emitter& emitter, CreditPart part) : e(emitter), program(e.program), part_(part) {}
 
   void emit() {
+    const bool begins = part_ == CreditPart::whole || part_ == CreditPart::begin;
+    const bool ends = part_ == CreditPart::whole || part_ == CreditPart::end;
     e.chunk = e.i64(0);
     llvm::Value* count = e.argument(offsetof(KernelArguments, sample_count), e.b.getInt64Ty());
     count_ = e.b.CreateSIToFP(count, e.real_type());
@@ -26,18 +28,21 @@ class Credit {
     for (uint32_t k = 0; k < program.advantages.size(); ++k) {
       if (e.schedule.advantages[AdvantageId{k}] < 0) continue;
       const ProgramAdvantage& advantage = program.advantages[AdvantageId{k}];
-      EmittedValue sums = e.new_buffer(real_like(advantage), true);
-      e.each(advantage.type.shape, [&](const Index& index) {
-        e.store(sums, index, advantage.later_final ? e.splat(e.operand(advantage.later_final, index)) : e.zero(true));
-      });
+      EmittedValue sums = part_ == CreditPart::whole
+                              ? e.new_buffer(real_like(advantage), true)
+                              : e.arena_slot(real_like(advantage), true, e.schedule.later_sums[AdvantageId{k}]);
+      if (begins)
+        e.each(advantage.type.shape, [&](const Index& index) {
+          e.store(sums, index, advantage.later_final ? e.splat(e.operand(advantage.later_final, index)) : e.zero(true));
+        });
       sums_.push_back({AdvantageId{k}, sums});
     }
     e.before_loops = e.before_body = e.marker("credit");
-    if (program.horizon > 0) over_time(last);
+    if (part_ == CreditPart::segment || (part_ == CreditPart::whole && program.horizon > 0)) over_time(last);
     e.time = nullptr;
     for (const auto& [id, sums] : sums_) {
       const ProgramAdvantage& advantage = program.advantages[id];
-      if (advantage.phase == Phase::step) continue;
+      if (advantage.phase == Phase::step || !ends) continue;
       const EmittedValue out = e.arena_slot(real_like(advantage), true, e.schedule.advantages[id]);
       e.each(advantage.type.shape,
              [&](const Index& index) { e.store(out, index, advantage_of(advantage, sums, index, nullptr)); });
@@ -58,10 +63,13 @@ class Credit {
   void over_time(llvm::Value* last) {
     auto* enter = llvm::BasicBlock::Create(e.b.getContext(), "enter", e.function);
     auto* done = llvm::BasicBlock::Create(e.b.getContext(), "credited", e.function);
-    e.b.CreateCondBr(e.b.CreateICmpNE(last, e.i64(0)), enter, done);
+    llvm::Value* count = last;
+    if (part_ == CreditPart::segment)
+      count = e.b.CreateSub(e.b.CreateBinaryIntrinsic(llvm::Intrinsic::umax, last, e.first_step), e.first_step);
+    e.b.CreateCondBr(e.b.CreateICmpNE(count, e.i64(0)), enter, done);
     e.b.SetInsertPoint(enter);
     e.before_loops = e.marker("later");
-    e.rolled_loop(last, {}, [&](llvm::Value* i, Emitter::Carried) -> Emitter::Carried {
+    e.rolled_loop(count, {}, [&](llvm::Value* i, Emitter::Carried) -> Emitter::Carried {
       e.time = e.b.CreateSub(e.b.CreateSub(last, e.i64(1)), i, "t");
       e.before_body = e.marker("step");
       // What a chunk did not reach is 0.
@@ -74,7 +82,7 @@ class Credit {
         EmittedValue out;
         if (of_step) {
           out = e.arena_slot(real_like(advantage), true, e.schedule.tape + e.schedule.advantages[id]);
-          out.base = e.offset(out.base, e.time, e.schedule.record_bytes);
+          out.base = e.offset(out.base, e.in_segment(e.time), e.schedule.record_bytes);
         }
         e.each(advantage.type.shape, [&, sums = sums](const Index& index) {
           if (of_step) e.store(out, index, advantage_of(advantage, sums, index, reached));
@@ -115,6 +123,7 @@ class Credit {
 
   Emitter& e;
   const Program& program;
+  CreditPart part_;
   llvm::Value *count_ = nullptr, *factor_ = nullptr, *mean_factor_ = nullptr, *steps_ = nullptr;
   std::vector<Sum> sums_;
 };
@@ -147,9 +156,9 @@ llvm::Value* Emitter::valid() {
   return valid_;
 }
 
-llvm::Function* emit_credit(ModuleContext& context) {
+llvm::Function* emit_credit(ModuleContext& context, CreditPart part) {
   Emitter e(context, Phase::step_backward, group_size, "credit_phase");
-  Credit(e).emit();
+  Credit(e, part).emit();
   e.b.CreateRetVoid();
   return e.function;
 }

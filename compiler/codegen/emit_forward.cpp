@@ -68,7 +68,7 @@ void Emitter::fill_noise(NoiseId noise, llvm::Value* first_time, llvm::Value* ti
   llvm::Value* keys = argument(offsetof(KernelArguments, noise_keys), pointer);
   llvm::Value* key = b.CreateLoad(word, offset(keys, static_cast<int64_t>(noise.index) * 8));
   llvm::Value* out = offset(arena, area.offset);
-  if (area.records == program.horizon && area.records > 1) out = offset(out, first_time, area.record_bytes);
+  if (area.records == schedule.segment && area.records > 1) out = offset(out, in_segment(first_time), area.record_bytes);
   auto* signature = llvm::FunctionType::get(b.getVoidTy(), {word, word, word, word, word, pointer}, false);
   b.CreateCall(signature, function_pointer,
                {key, argument(offsetof(KernelArguments, first_sample), word), first_time, time_count,
@@ -249,8 +249,8 @@ llvm::Function* emit_steps(ModuleContext& context) {
     e.b.CreateBr(turn);
     e.b.SetInsertPoint(turn);
     llvm::PHINode* begin = e.b.CreatePHI(e.b.getInt64Ty(), 2, "begin");
-    begin->addIncoming(e.i64(0), before);
-    llvm::Value* left = e.b.CreateSub(e.i64(horizon), begin);
+    begin->addIncoming(e.first_step, before);
+    llvm::Value* left = e.b.CreateSub(e.end_step, begin);
     llvm::Value* count =
         horizon % block == 0 ? e.i64(block) : e.b.CreateBinaryIntrinsic(llvm::Intrinsic::umin, left, e.i64(block));
     for (uint32_t k = 0; k < program.noises.size(); ++k) {
@@ -267,8 +267,12 @@ llvm::Function* emit_steps(ModuleContext& context) {
     else someone = e.rolled_loop(e.i64(group_size / e.lanes), {e.b.getFalse()}, chunk_turn)[0];
     llvm::Value* next = e.b.CreateAdd(begin, e.i64(block));
     begin->addIncoming(next, e.b.GetInsertBlock());
-    e.b.CreateCondBr(e.b.CreateAnd(e.b.CreateICmpULT(next, e.i64(horizon)), someone), turn, done);
+    e.b.CreateCondBr(e.b.CreateAnd(e.b.CreateICmpULT(next, e.end_step), someone), turn, done);
     e.b.SetInsertPoint(done);
+    if (e.schedule.has_checkpoints(program)) {
+      llvm::Value* told = e.offset(e.arena, e.schedule.range + static_cast<int64_t>(offsetof(StepRange, someone_alive)));
+      e.b.CreateAlignedStore(e.b.CreateZExt(someone, e.b.getInt64Ty()), told, llvm::Align(8));
+    }
   }
   e.b.CreateRetVoid();
   return e.function;

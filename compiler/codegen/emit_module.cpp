@@ -94,12 +94,40 @@ void choose_lanes(ModuleContext& context) {
 
 }  // namespace
 
-EmittedModule emit_module(const Program& program, const EmitOptions& options, llvm::LLVMContext& llvm_context) {
+namespace {
+
+// The phases of a group's objective and gradient, in their order.
+std::vector<llvm::Function*> gradient_phases(ModuleContext& context) {
+  const bool credits = !context.program.advantages.empty();
+  std::vector<llvm::Function*> phases = {emit_init(context)};
+  llvm::Function* steps = emit_steps(context);
+  if (context.schedule.has_checkpoints(context.program)) {
+    phases.insert(phases.end(), {emit_segments(context, steps), emit_final(context)});
+    if (credits) phases.push_back(emit_credit(context, CreditPart::begin));
+    phases.push_back(emit_final_backward(context));
+    llvm::Function* credit = credits ? emit_credit(context, CreditPart::segment) : nullptr;
+    phases.push_back(emit_segments_backward(context, steps, credit, emit_step_backward(context)));
+    if (credits) phases.push_back(emit_credit(context, CreditPart::end));
+    phases.push_back(emit_init_backward(context));
+  } else {
+    phases.insert(phases.end(), {steps, emit_final(context)});
+    if (credits) phases.push_back(emit_credit(context, CreditPart::whole));
+    if (!context.schedule.one_sweep)
+      phases.insert(phases.end(), {emit_final_backward(context), emit_step_backward(context), emit_init_backward(context)});
+  }
+  if (llvm::Function* products = emit_products(context)) phases.push_back(products);
+  phases.push_back(emit_finish(context));
+  return phases;
+}
+
+EmittedModule emit_module_within(const Program& program, const EmitOptions& options, llvm::LLVMContext& llvm_context,
+                                 int64_t arena_limit) {
   EmittedModule out;
   out.module = std::make_unique<llvm::Module>(program.model, llvm_context);
   ScheduleOptions wanted;
   wanted.real_bytes = options.precision == Precision::f64 ? 8 : 4;
   wanted.gradient = program.has_gradient;
+  wanted.arena_limit = arena_limit;
   const Schedule whole = make_schedule(program, wanted);
   wanted.gradient = false;
   Schedule forward = make_schedule(program, wanted);
@@ -116,25 +144,24 @@ EmittedModule emit_module(const Program& program, const EmitOptions& options, ll
   ModuleContext shared{program, options, whole, *out.module};
   emit_entry(shared, "alea_uniform", {emit_uniform_phase(shared)});
   emit_entry(alone, "alea_forward", {emit_init(alone), emit_steps(alone), emit_final(alone)});
-  if (program.has_gradient) {
-    std::vector<llvm::Function*> phases = {emit_init(with_gradient), emit_steps(with_gradient), emit_final(with_gradient)};
-    if (!program.advantages.empty()) phases.push_back(emit_credit(with_gradient));
-    if (!whole.one_sweep) {
-      phases.push_back(emit_final_backward(with_gradient));
-      phases.push_back(emit_step_backward(with_gradient));
-      phases.push_back(emit_init_backward(with_gradient));
-    }
-    if (llvm::Function* products = emit_products(with_gradient)) phases.push_back(products);
-    phases.push_back(emit_finish(with_gradient));
-    emit_entry(with_gradient, "alea_gradient", phases);
-  }
+  if (program.has_gradient) emit_entry(with_gradient, "alea_gradient", gradient_phases(with_gradient));
   const int64_t scratch = std::max(with_gradient.scratch_bytes, shared.scratch_bytes);
   out.workspace_bytes = std::max(forward.scratch + alone.scratch_bytes, whole.scratch + scratch);
+  out.segment = whole.segment;
 
   std::string complaint;
   llvm::raw_string_ostream stream(complaint);
   if (llvm::verifyModule(*out.module, &stream)) internal_error("LLVM refuses the module: " + complaint, text_of(*out.module));
   return out;
+}
+
+}  // namespace
+
+// The buffers of the phases are known once these are emitted: where it is they that do not fit, once more, within less.
+EmittedModule emit_module(const Program& program, const EmitOptions& options, llvm::LLVMContext& llvm_context) {
+  EmittedModule out = emit_module_within(program, options, llvm_context, options.arena_limit);
+  if (options.arena_limit == 0 || out.workspace_bytes <= options.arena_limit || out.segment < program.horizon) return out;
+  return emit_module_within(program, options, llvm_context, 1);
 }
 
 }  // namespace alea

@@ -72,6 +72,15 @@ Emitter::Emitter(ModuleContext& context, Phase phase, int lanes, const std::stri
   uniform = function->getArg(2);
   arena = function->getArg(3);
   b.SetInsertPoint(llvm::BasicBlock::Create(b.getContext(), "entry", function));
+  first_step = i64(0);
+  end_step = i64(program.horizon);
+  if (schedule.has_checkpoints(program) && (phase == Phase::step || phase == Phase::step_backward)) {
+    const auto word = [&](size_t field) {
+      return b.CreateAlignedLoad(b.getInt64Ty(), offset(arena, schedule.range + static_cast<int64_t>(field)), llvm::Align(8));
+    };
+    first_step = word(offsetof(StepRange, first));
+    end_step = word(offsetof(StepRange, end));
+  }
   before_loops = before_body = marker("start");
 }
 
@@ -182,6 +191,10 @@ EmittedValue Emitter::memory(const Type& type, bool lanes, llvm::Value* base, in
     stride *= type.shape[axis];
   }
   return value;
+}
+
+llvm::Value* Emitter::in_segment(llvm::Value* step) {
+  return schedule.has_checkpoints(program) ? b.CreateSub(step, first_step) : step;
 }
 
 EmittedValue Emitter::arena_slot(const Type& type, bool lanes, int64_t at, bool real_in_memory) {
@@ -334,25 +347,30 @@ EmittedValue Emitter::load_elsewhere(NodeId node) {
   if (op == Op::advantage) {
     const AdvantageId id{graph[node].payload};
     EmittedValue slot = arena_slot(node_type, true, (step_advantage ? schedule.tape : 0) + schedule.advantages[id], true);
-    if (step_advantage) slot.base = offset(slot.base, time, schedule.record_bytes);
+    if (step_advantage) slot.base = offset(slot.base, in_segment(time), schedule.record_bytes);
     return registers_from(node, slot);
   }
   switch (home) {
     case Home::uniform: return registers_from(node, memory(node_type, false, offset(uniform, schedule.offset[node]), 1));
     case Home::sample: return registers_from(node, arena_slot(node_type, with_lanes, schedule.offset[node]));
-    case Home::state: return registers_from(node, state_slot(StateId{graph[node].payload}));
+    case Home::state: {
+      EmittedValue slot = state_slot(StateId{graph[node].payload});
+      if (schedule.has_checkpoints(program) && phase > Phase::final)
+        slot.base = offset(slot.base, schedule.final_states - schedule.states_begin);
+      return registers_from(node, slot);
+    }
     case Home::tape: {
       EmittedValue slot = arena_slot(node_type, with_lanes, schedule.tape + schedule.offset[node]);
-      slot.base = offset(slot.base, time, schedule.record_bytes);
+      slot.base = offset(slot.base, in_segment(time), schedule.record_bytes);
       // The hardware does not foresee a sweep backwards over records; a small tape is in the cache anyway.
-      if (with_lanes && schedule.record_bytes * program.horizon > largest_cached_tape) slot.fetch_before = schedule.record_bytes;
+      if (with_lanes && schedule.record_bytes * schedule.segment > largest_cached_tape) slot.fetch_before = schedule.record_bytes;
       return registers_from(node, slot);
     }
     case Home::noise: {
       const NoiseArea& area = schedule.noises[NoiseId{graph[node].payload}];
       EmittedValue slot = arena_slot(node_type, true, area.offset);
       if (time) {
-        llvm::Value* record = area.records == program.horizon ? time : b.CreateURem(time, i64(area.records));
+        llvm::Value* record = area.records == schedule.segment ? in_segment(time) : b.CreateURem(time, i64(area.records));
         slot.base = offset(slot.base, record, area.record_bytes);
       }
       return registers_from(node, slot);
@@ -434,7 +452,7 @@ EmittedValue Emitter::result(NodeId node) {
     case Home::sample: return arena_slot(type(node), node_lanes(node), schedule.offset[node]);
     case Home::tape: {
       EmittedValue slot = arena_slot(type(node), node_lanes(node), schedule.tape + schedule.offset[node]);
-      slot.base = offset(slot.base, time, schedule.record_bytes);
+      slot.base = offset(slot.base, in_segment(time), schedule.record_bytes);
       return slot;
     }
     case Home::phase:

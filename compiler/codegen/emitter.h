@@ -66,6 +66,7 @@ class Emitter {
   llvm::Value *arguments = nullptr, *params = nullptr, *uniform = nullptr, *arena = nullptr;
   llvm::Value* chunk = nullptr;                                       // i64: the chunk's first lane in the group
   llvm::Value* time = nullptr;                                        // i64, in step phases
+  llvm::Value *first_step = nullptr, *end_step = nullptr;             // i64: of the segment whose tape there is
   llvm::Instruction *before_loops = nullptr, *before_body = nullptr;  // where values of other phases are loaded
   std::unordered_map<uint32_t, EmittedValue> values;
   BufferAllocator scratch;
@@ -102,6 +103,8 @@ class Emitter {
   void store(const EmittedValue&, const Index&, llvm::Value*);
   int64_t element_bytes(bool lanes, bool boolean, int64_t lane_width) const;
   EmittedValue new_buffer(const Type&, bool lanes, NodeId owner = {});
+  // Where a step's record lies in an area with one for each step of the segment.
+  llvm::Value* in_segment(llvm::Value* step);
   llvm::Value* call_area() { return offset(arena, schedule.calls); }
   void release_after(uint32_t position);
 
@@ -208,11 +211,16 @@ llvm::Function* emit_uniform_phase(ModuleContext&);
 llvm::Function* emit_init(ModuleContext&);
 llvm::Function* emit_steps(ModuleContext&);
 llvm::Function* emit_final(ModuleContext&);
-llvm::Function* emit_credit(ModuleContext&);
+// Credit as a whole, or, with checkpoints, before, in and after the segments.
+enum class CreditPart : uint8_t { whole, begin, segment, end };
+llvm::Function* emit_credit(ModuleContext&, CreditPart);
 llvm::Function* emit_final_backward(ModuleContext&);
 llvm::Function* emit_step_backward(ModuleContext&);
 llvm::Function* emit_init_backward(ModuleContext&);
 llvm::Function* emit_products(ModuleContext&);  // null: none
 llvm::Function* emit_finish(ModuleContext&);
+// With checkpoints (emit_checkpoints.cpp): the steps segment by segment; then back through the segments. No credit: null.
+llvm::Function* emit_segments(ModuleContext&, llvm::Function* steps);
+llvm::Function* emit_segments_backward(ModuleContext&, llvm::Function* steps, llvm::Function* credit, llvm::Function* backward);
 
 }  // namespace alea

@@ -2,6 +2,7 @@
 #include "compiler/kernel/schedule.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "dsl/diagnostic.h"
 
@@ -360,6 +361,7 @@ class Scheduler {
       if (needed_[node] && (op == Op::state || op == Op::final_state) && has_lanes(program_, node))
         out_.state_has_lanes[StateId{graph_[node].payload}] = true;
     }
+    out_.states_begin = end_;
     for (uint32_t k = 0; k < program_.states.size(); ++k) {
       const StateId state{k};
       if (!state_needed_[state]) continue;
@@ -367,10 +369,40 @@ class Scheduler {
       if (has_lanes(program_, declared.init) || has_lanes(program_, declared.next)) out_.state_has_lanes[state] = true;
       out_.states[state] = take(end_, lanes_bytes(declared.type));
     }
-    lay_out_noise();
+    out_.states_bytes = end_ - out_.states_begin;
     lay_out_backward();
-    out_.tape = take(end_, out_.record_bytes * program_.horizon);
+    choose_segment();
+    lay_out_noise();
+    out_.tape = take(end_, out_.record_bytes * out_.segment);
+    if (out_.has_checkpoints(program_)) lay_out_checkpoints();
     out_.scratch = align(end_);
+  }
+
+  // --- checkpoints
+  // With segments of S of H steps, a record of R bytes a step and C bytes of states, the arena holds S R + (H/S) C bytes, the
+  // least for S = √(H C / R). Whatever S, each step but those of the last segment is taken twice.
+  void choose_segment() {
+    out_.segment = program_.horizon;
+    int64_t each_step = out_.record_bytes;
+    for (uint32_t k = 0; k < program_.noises.size(); ++k)
+      if (noise_read_back_[NoiseId{k}]) each_step += lanes_bytes(real_like(graph_.type(noise_node_[NoiseId{k}])));
+    const int64_t limit = out_.options.arena_limit, block = out_.options.time_block;
+    if (limit == 0 || each_step == 0 || end_ + each_step * program_.horizon <= limit) return;
+    const double best = std::sqrt(static_cast<double>(program_.horizon) * static_cast<double>(out_.states_bytes) /
+                                  static_cast<double>(each_step));
+    const int64_t segment = std::max<int64_t>(1, std::llround(best / static_cast<double>(block))) * block;
+    if (segment < program_.horizon) out_.segment = segment;
+  }
+
+  void lay_out_checkpoints() {
+    const int64_t count = (program_.horizon + out_.segment - 1) / out_.segment;
+    out_.checkpoints = take(end_, count * out_.states_bytes);
+    out_.final_states = take(end_, out_.states_bytes);
+    out_.range = take(end_, sizeof(StepRange));
+    out_.later_sums = Table<AdvantageId, int64_t>(program_.advantages.size(), -1);
+    for (uint32_t k = 0; k < program_.advantages.size(); ++k)
+      if (advantage_needed_[AdvantageId{k}])
+        out_.later_sums[AdvantageId{k}] = take(end_, lanes_bytes(real_like(program_.advantages[AdvantageId{k}].type)));
   }
 
   void lay_out_noise() {
@@ -382,7 +414,7 @@ class Scheduler {
       area.node = node;
       area.record_bytes = lanes_bytes(real_like(graph_.type(node)));
       if (program_.phase[node] == Phase::step)
-        area.records = noise_read_back_[NoiseId{k}] ? program_.horizon : std::min(out_.options.time_block, program_.horizon);
+        area.records = noise_read_back_[NoiseId{k}] ? out_.segment : std::min(out_.options.time_block, program_.horizon);
       area.offset = take(end_, area.record_bytes * area.records);
     }
   }

@@ -5,6 +5,9 @@
 // A value with the sample axis that outlives its phase lies as [element][64 lanes], one without it as
 // [element]; booleans as 64 bits, resp. one byte, an element. The tape is [step][record], a record holding
 // the saved values of one step.
+//
+// Where the tape of all steps would not fit, it holds one segment of them: the states at the beginning of each
+// segment are kept, and the backward sweep computes each segment's steps again before it goes through them.
 #pragma once
 #include "compiler/kernel/fuse.h"
 
@@ -14,6 +17,7 @@ struct ScheduleOptions {
   bool gradient = true;     // false: the objective alone
   int64_t real_bytes = 8;   // of T
   int64_t time_block = 32;  // steps whose noise is drawn at once
+  int64_t arena_limit = 0;  // bytes; 0: none. Buffers of phases are not counted
 };
 
 // Arrays of at most this many elements are kept in registers, one value an element.
@@ -36,7 +40,7 @@ struct NoiseArea {
   NodeId node;         // null: not drawn
   int64_t offset = 0;  // in the arena
   int64_t record_bytes = 0;
-  int64_t records = 1;  // time_block, or the whole horizon when the reversed sweep reads it
+  int64_t records = 1;  // time_block, or the whole segment when the reversed sweep reads it
 };
 
 enum class AccumulatorForm : uint8_t {
@@ -59,6 +63,7 @@ struct Schedule {
   NodeTable<int64_t> offset;  // within the area of its home; of tape: within a record
   int64_t uniform_bytes = 0;
   int64_t record_bytes = 0;  // of the tape
+  int64_t segment = 0;       // steps whose tape is there at once: the horizon, or a multiple of time_block
   // Offsets in the arena.
   int64_t tape = 0, steps = 0, objective = 0;
   Table<InputId, int64_t> inputs;        // [element][64]; -1: not read
@@ -68,15 +73,26 @@ struct Schedule {
   Table<AdvantageId, int64_t> advantages;  // of an init draw: [element][64]; of a step draw: in the tape's record; -1
   Table<AdjointCarryId, int64_t> carries;  // [element][64]; -1: not read
   Table<AccumulatorId, AccumulatorArea> accumulators;
-  int64_t calls = 0;    // arguments and results of calls: call_bytes
-  int64_t scratch = 0;  // where the buffers of the phases begin: the end of all that is above
+  // With checkpoints alone (segment below the horizon): the states lie side by side, and so do their copies at the beginning
+  // of each segment and after the last step; `range` is what the steps are told and tell.
+  int64_t states_begin = 0, states_bytes = 0, checkpoints = 0, final_states = 0, range = 0;
+  Table<AdvantageId, int64_t> later_sums;  // Σ later over the steps that credit has passed, [element][64]
+  int64_t calls = 0;                       // arguments and results of calls: call_bytes
+  int64_t scratch = 0;                     // where the buffers of the phases begin: the end of all that is above
   int64_t modulus = 8;
   FusedProducts fused;
   // No backward phase computes anything: init adds to the accumulators what it has just computed.
   bool one_sweep = false;
+  bool has_checkpoints(const Program& program) const { return segment < program.horizon; }
   Phase phase_of(const Contribution& contribution) const { return one_sweep ? Phase::init : contribution.phase; }
 };
 Schedule make_schedule(const Program&, const ScheduleOptions&);
+
+// The words at Schedule::range.
+struct StepRange {
+  int64_t first = 0, end = 0;  // the steps to take
+  int64_t someone_alive = 0;   // after them
+};
 
 // What is kept of an outer product's operand: the array itself, whatever its shape.
 NodeId product_operand(const Graph&, NodeId outer, int side);

@@ -150,6 +150,7 @@ JitOptions jit_options(const Session& session) {
   JitOptions options;
   options.single_precision = session.options.single_precision;
   options.target = named_target(session.options.target, session.options.cpu);
+  if (session.options.memory > 0) options.arena_limit = session.options.memory / thread_count(session.options.threads);
   return options;
 }
 
@@ -178,6 +179,7 @@ Engine::Engine(const Session& session, const Model& model, const Program& progra
   DriverOptions options;
   options.threads = session.options.threads;
   options.single_precision = session.options.single_precision;
+  options.memory_limit = session.options.memory;
   driver_ = std::make_unique<Driver>(program, kernel_.get(), options);
   if (!model.inputs.empty()) driver_->set_inputs(model.inputs);
   seconds_ = seconds_since(start);

@@ -18,11 +18,12 @@ namespace {
 
 constexpr int64_t max_samples = int64_t{1} << 40;
 constexpr int max_threads = 1024;
+constexpr int64_t max_memory = int64_t{1} << 50;
 
 // The options as text, before they are checked.
 struct RawOptions {
   std::vector<std::string> constants;
-  std::string samples, seed, threads, precision = "f64", backend = "jit";
+  std::string samples, seed, threads, memory, precision = "f64", backend = "jit";
 };
 
 void add_list(CLI::App& app, const std::string& name, std::vector<std::string>& list, const std::string& help) {
@@ -69,6 +70,8 @@ void add_running(CLI::App& app, ToolOptions& options, RawOptions& raw, bool samp
   if (samples) app.add_option("--samples", raw.samples, "how many samples");
   app.add_option("--seed", raw.seed, "the seed of the noise (default 0)");
   app.add_option("--threads", raw.threads, "how many threads (default: all)");
+  app.add_option("--memory", raw.memory,
+                 "bytes of workspace for all threads, as 500M or 2G: steps of a long horizon are computed again to stay within");
   add_code(app, options, raw);
   app.add_option("--backend", raw.backend, "jit or interp")->check(CLI::IsMember({"jit", "interp"}));
 }
@@ -93,6 +96,15 @@ constexpr CommandEntry commands[] = {
     {Command::plot, "plot", "learning curves or trajectories, drawn over each other"},
 };
 
+// 1048576, 512K, 64M, 2G: powers of 1024.
+int64_t parse_bytes(const std::string& text) {
+  constexpr std::string_view units = "KMG";
+  const size_t unit = text.empty() ? std::string::npos : units.find(text.back());
+  if (unit == std::string::npos) return parse_count("--memory", text, 1, max_memory);
+  const int shift = 10 * (static_cast<int>(unit) + 1);
+  return parse_count("--memory", text.substr(0, text.size() - 1), 1, max_memory >> shift) << shift;
+}
+
 void finish(const RawOptions& raw, ToolOptions& options) {
   for (const std::string& text : raw.constants) {
     const size_t equals = text.find('=');
@@ -105,6 +117,7 @@ void finish(const RawOptions& raw, ToolOptions& options) {
   if (!raw.samples.empty()) options.samples = parse_count("--samples", raw.samples, 1, max_samples);
   if (!raw.seed.empty()) options.seed = static_cast<uint64_t>(parse_count("--seed", raw.seed, 0, INT64_MAX));
   if (!raw.threads.empty()) options.threads = static_cast<int>(parse_count("--threads", raw.threads, 1, max_threads));
+  if (!raw.memory.empty()) options.memory = parse_bytes(raw.memory);
   if (options.command == Command::train) check_train_settings(options.train);
   options.single_precision = raw.precision == "f32";
   options.interpret = raw.backend == "interp";

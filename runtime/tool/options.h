@@ -27,10 +27,11 @@ struct ToolOptions {
   std::string params_file;
   uint64_t seed = 0;
   int64_t samples = 10'000;
-  int threads = 0;  // 0: all
+  int threads = 0;     // 0: all
+  int64_t memory = 0;  // bytes of workspace for all threads; 0: what is usual
   bool single_precision = false, interpret = false;
   std::string cpu, target;  // what code is made for; empty: this machine
-  std::string trace;  // run: where the trajectories go
+  std::string trace;        // run: where the trajectories go
 
   bool write = false;     // tune: the `by` clauses into the model's file
   bool no_times = false;  // compare: without the columns that differ from run to run

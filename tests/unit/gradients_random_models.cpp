@@ -189,7 +189,7 @@ bool close(double a, double b, double scale) {
 }
 
 void check_random_models(bool requests, int wanted) {
-  int ran = 0, refused = 0;
+  int ran = 0, refused = 0, in_segments = 0;
   std::map<std::string, int> estimators;
   for (uint32_t seed = 1; ran < wanted; ++seed) {
     REQUIRE(seed < 4 * static_cast<uint32_t>(wanted));
@@ -230,11 +230,21 @@ void check_random_models(bool requests, int wanted) {
       CHECK((repeated.mean == native.mean || (std::isnan(repeated.mean) && std::isnan(native.mean))));
       for (size_t p = 0; p < native.gradient.size(); ++p) CHECK(repeated.gradient[p].mean == native.gradient[p].mean);
     }
+    if (ready->compiled->program.horizon > 0 && ran % 4 == 0) {
+      // Over more steps, with the whole tape and with checkpoints: the same bits.
+      ready->compiled->program.horizon = 101;
+      JitOptions whole, in_parts;
+      whole.arena_limit = 0;
+      in_parts.arena_limit = 1;
+      CHECK(bits(estimate(*ready, 70, true, false, whole)) == bits(estimate(*ready, 70, true, false, in_parts)));
+      ++in_segments;
+    }
     for (const ExplainedNode& node : ready->compiled->explanation.nodes) ++estimators[node.estimator];
     ++ran;
   }
   INFO(refused << " refused");
   CHECK(refused < wanted);
+  CHECK(in_segments >= wanted / 40);
   if (!requests) return;
   for (const char* name : {"measure_valued", "disarm", "rebar", "gumbel", "straight_through"}) {
     INFO(name);

@@ -1,6 +1,7 @@
 // Model text to estimates, for the tests of gradients. In: text and options. Out: a compiled model, its
 // initial params, estimates from native code.
 #pragma once
+#include <bit>
 #include <catch2/catch.hpp>
 #include <memory>
 #include <string>
@@ -37,10 +38,10 @@ inline std::unique_ptr<Ready> make_ready(const std::string& text, const Pipeline
   return ready;
 }
 
-inline Estimate estimate(const Ready& ready, int64_t samples, bool native = true, bool single_precision = false) {
+inline Estimate estimate(const Ready& ready, int64_t samples, bool native = true, bool single_precision = false,
+                         JitOptions jit = {}) {
   const Program& program = ready.compiled->program;
   std::unique_ptr<CompiledKernel> kernel;
-  JitOptions jit;
   jit.single_precision = single_precision;
   if (native) kernel = std::make_unique<CompiledKernel>(program, jit);
   DriverOptions options;
@@ -50,6 +51,16 @@ inline Estimate estimate(const Ready& ready, int64_t samples, bool native = true
   run.samples = samples;
   run.seed = 7;
   return driver.run(ready.params, run);
+}
+
+// All numbers of an estimate, as bits.
+inline std::vector<uint64_t> bits(const Estimate& estimate) {
+  std::vector<double> numbers{estimate.mean, estimate.standard_error};
+  for (const ParamEstimate& param : estimate.gradient)
+    for (const auto* list : {&param.mean, &param.standard_error}) numbers.insert(numbers.end(), list->begin(), list->end());
+  std::vector<uint64_t> words;
+  for (double number : numbers) words.push_back(std::bit_cast<uint64_t>(number));
+  return words;
 }
 
 // The estimator that `explain` gives for a draw; of two of one name the last, which is the one in use.

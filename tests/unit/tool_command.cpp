@@ -30,6 +30,8 @@ TEST_CASE("a wrong command line has status 2 and says what is wrong") {
            {"grad std:cart_pole --samples many", "no whole number"},
            {"grad std:cart_pole --threads 0", "--threads"},
            {"grad std:cart_pole --precision f16", "f16"},
+           {"grad std:cart_pole --memory 64X", "no whole number"},
+           {"grad std:cart_pole --memory 0", "--memory"},
            {"grad std:cart_pole --cpu x86-64", "lacks fused multiply-add"},
            {"grad std:cart_pole --cpu zenver4", "did you mean `znver4`?"},
            {"compile std:cart_pole --emit obj --cpu core2", "lacks fused multiply-add"},
@@ -282,4 +284,34 @@ TEST_CASE("code can be made for a machine that is not at hand, not run") {
   CHECK(object.out.substr(1, 3) == "ELF");
   CHECK_THAT(command("compile --emit asm --cpu znver5 -", toy).out, Contains("zmm"));
   CHECK_THAT(command("compile --emit asm --cpu haswell -", toy).out, Contains("ymm") && !Contains("zmm"));
+}
+
+TEST_CASE("--memory bounds the workspace of all threads, and changes no number") {
+  const std::string model = "std:pendulum --policy linear --samples 200 --seed 1";
+  const Json whole = json_of("grad " + model + " --threads 2");
+  const Json part = json_of("grad " + model + " --threads 2 --memory 400K");
+  CHECK(part.at("gradient") == whole.at("gradient"));
+  CHECK(part.at("objective") == whole.at("objective"));
+  CHECK(json_of("bench " + model + " --threads 2 --memory 400K").at("workspace_bytes") <= 200 * 1024);
+  CHECK(json_of("bench " + model + " --threads 2").at("workspace_bytes") > 200 * 1024);
+  const auto refused = command("grad " + model + " --threads 2 --memory 100K");
+  CHECK(refused.status == 4);
+  CHECK_THAT(refused.error, Contains("of workspace for each thread, of which there are 2, and at most 100.0 KiB"));
+}
+
+TEST_CASE("a model that ran before is not compiled again, and gives the same numbers") {
+  const fs::path folder = fs::temp_directory_path() / ("alea_tool_cache_" + std::to_string(getpid()));
+  const auto run = [&](const std::string& options) {
+    return test::run_command("XDG_CACHE_HOME=" + folder.string() + " alea grad - --time --samples 100 --threads 1 " + options,
+                             root, toy);
+  };
+  const auto first = run(""), second = run(""), other = run("--cpu x86-64-v3");
+  const auto files = std::distance(fs::directory_iterator(folder / "alea"), fs::directory_iterator());
+  fs::remove_all(folder);
+  CHECK_THAT(first.error, Contains("generate") && !Contains("from cache"));
+  CHECK_THAT(second.error, Contains("from cache") && !Contains("generate"));
+  CHECK_THAT(other.error, Contains("generate"));
+  CHECK(second.out == first.out);
+  CHECK(other.out == first.out);
+  CHECK(files == 2);
 }
