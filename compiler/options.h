@@ -15,10 +15,11 @@ namespace alea {
 inline constexpr std::array<const char*, 7> stage_names{"check", "elaborate", "relax", "choose", "expand", "fork", "adjoint"};
 
 struct PipelineOptions {
-  CheckOptions check;             // --model, --policy, --set
-  ChooseOptions choose;           // --estimator
-  bool forward_only = false;      // no gradient is wanted: a model that has no admissible estimator is as good as any
-  bool drop_score_paths = false;  // a deliberate mistake, for the tests that show it is one
+  CheckOptions check;               // --model, --policy, --set
+  ChooseOptions choose;             // --estimator
+  bool forward_only = false;        // no gradient is wanted: a model that has no admissible estimator is as good as any
+  bool fisher_information = false;  // also the program of Fisher-vector products
+  bool drop_score_paths = false;    // a deliberate mistake, for the tests that show it is one
   // --dump-dir: called after each stage with its number, its name and its text.
   std::function<void(int, const std::string&, const std::string&)> dump;
   // --time: called after each stage with its name and seconds.

@@ -61,6 +61,7 @@ std::optional<Compiled> compile(const SourceMap& sources, const ParsedFiles& fil
   gradient_options.gradient = false;
   // Forward alone, a relaxed draw is its hard self again: the objective is the model's.
   compiled.forward = build_gradient_program(relaxed ? plain : compiled.graph, compiled.chosen.plan, {}, gradient_options);
+  if (options.fisher_information) compiled.fisher = stages.run("fisher", [&] { return fisher_information(plain); });
   stages.dump("estimator", [&] { return print(compiled.program, &sources); });
   // From here on nothing is random: noise is an input with a key.
   return compiled;

@@ -3,6 +3,7 @@
 #pragma once
 #include <optional>
 
+#include "compiler/adjoint/fisher.h"
 #include "compiler/adjoint/gradient_program.h"
 #include "compiler/estimator/choose.h"
 #include "compiler/estimator/explain.h"
@@ -17,9 +18,10 @@ struct Compiled {
   StochasticGraph graph;  // after params were pushed into laws, before enumerated draws were expanded
   Chosen chosen;
   Explanation explanation;
-  Program program;         // forward and gradient
-  Program forward;         // forward phases only
-  Program initial_params;  // its names are the params with an initial value
+  Program program;                          // forward and gradient
+  Program forward;                          // forward phases only
+  Program initial_params;                   // its names are the params with an initial value
+  std::optional<FisherInformation> fisher;  // where asked for
 };
 
 // Nothing when the model is wrong; `diagnostics` then says why. Warnings may be there either way.

@@ -38,13 +38,7 @@ struct Rules {
     return make_broadcast(graph, reduced, shape, map, span);
   }
 
-  // Swaps the last two axes.
-  NodeId transposed(NodeId a) {
-    std::vector<int64_t> axes(rank(a));
-    for (size_t k = 0; k < axes.size(); ++k) axes[k] = int64_t(k);
-    std::swap(axes[axes.size() - 1], axes[axes.size() - 2]);
-    return op(Op::transpose, {a}, axes);
-  }
+  NodeId transposed(NodeId a) { return transpose_last(graph, a, span); }
   int64_t batch_axes() { return graph.attributes(v).empty() ? 0 : graph.attributes(v)[0]; }
   NodeId matmul(NodeId a, NodeId b) { return op(Op::matmul, {a, b}, {batch_axes()}); }
   NodeId outer(NodeId a, NodeId b) { return op(Op::outer, {a, b}, {batch_axes()}); }
@@ -53,18 +47,7 @@ struct Rules {
     bool vector = int64_t(rank(x)) == batch_axes() + 1;
     return neg(vector ? outer(b_adjoint, x) : matmul(b_adjoint, transposed(x)));
   }
-  // The part of a square matrix on and below (or above) the diagonal.
-  NodeId triangle(NodeId a, bool lower, double diagonal = 1) {
-    const Shape& shape = graph.shape(a);
-    int64_t n = shape.back();
-    std::vector<double> mask;
-    for (int64_t i = 0; i < n; ++i)
-      for (int64_t j = 0; j < n; ++j) mask.push_back(i == j ? diagonal : ((j < i) == lower ? 1 : 0));
-    NodeId weights = graph.constant(Type{Scalar::real, 0, {n, n}}, mask);
-    if (shape.size() > 2) weights = make_broadcast_leading(graph, weights, shape, span);
-    NodeId keep = op(Op::not_equal, {weights, zero()});
-    return select(keep, mul(a, weights), zero());
-  }
+  NodeId triangle(NodeId a, bool lower, double diagonal = 1) { return alea::triangle(graph, a, lower, diagonal, span); }
 
   NodeId unary() {
     NodeId x = u[0], a = adjoint;
@@ -280,6 +263,26 @@ struct Rules {
 };
 
 }  // namespace
+
+NodeId transpose_last(Graph& graph, NodeId a, SpanId span) {
+  std::vector<int64_t> axes(graph.shape(a).size());
+  for (size_t k = 0; k < axes.size(); ++k) axes[k] = int64_t(k);
+  std::swap(axes[axes.size() - 1], axes[axes.size() - 2]);
+  return make(graph, Op::transpose, {a}, axes, span);
+}
+
+NodeId triangle(Graph& graph, NodeId a, bool lower, double diagonal, SpanId span) {
+  const Shape& shape = graph.shape(a);
+  int64_t n = shape.back();
+  std::vector<double> mask;
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = 0; j < n; ++j) mask.push_back(i == j ? diagonal : ((j < i) == lower ? 1 : 0));
+  NodeId weights = graph.constant(Type{Scalar::real, 0, {n, n}}, mask);
+  if (shape.size() > 2) weights = make_broadcast_leading(graph, weights, shape, span);
+  NodeId zero = graph.constant(0);
+  NodeId keep = make(graph, Op::not_equal, {weights, zero}, {}, span);
+  return make(graph, Op::select, {keep, make(graph, Op::mul, {a, weights}, {}, span), zero}, {}, span);
+}
 
 NodeId pull_back(Graph& graph, NodeId v, NodeId adjoint, int k) {
   std::vector<NodeId> operands(graph.inputs(v).begin(), graph.inputs(v).end());

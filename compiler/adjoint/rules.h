@@ -10,4 +10,9 @@ namespace alea {
 // for the others it has the operand's shape.
 NodeId pull_back(Graph&, NodeId v, NodeId adjoint, int k);
 
+// Of square matrices in the last two axes: these swapped; the part on and below (or above) the diagonal, the diagonal times
+// a number.
+NodeId transpose_last(Graph&, NodeId, SpanId = {});
+NodeId triangle(Graph&, NodeId, bool lower, double diagonal, SpanId = {});
+
 }  // namespace alea

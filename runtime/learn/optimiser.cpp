@@ -10,8 +10,8 @@ namespace alea {
 
 namespace {
 
-constexpr std::array optimisers{OptimiserKind::sgd, OptimiserKind::momentum, OptimiserKind::adam, OptimiserKind::adamw,
-                                OptimiserKind::rmsprop};
+constexpr std::array optimisers{OptimiserKind::sgd,   OptimiserKind::momentum, OptimiserKind::adam,
+                                OptimiserKind::adamw, OptimiserKind::rmsprop,  OptimiserKind::natural};
 constexpr std::array schedules{ScheduleKind::constant, ScheduleKind::linear, ScheduleKind::cosine, ScheduleKind::step};
 
 template <class Update>
@@ -75,7 +75,8 @@ void descend(const OptimiserOptions& options, OptimiserMemory& memory, double ra
              const ParamArrays& gradient) {
   ++memory.steps;
   switch (options.kind) {
-    case OptimiserKind::sgd:  // p ← p - η g
+    case OptimiserKind::sgd:
+    case OptimiserKind::natural:  // p ← p - η g
       each_element(params, gradient, [&](size_t, size_t, double& p, double g) { p -= rate * g; });
       return;
     case OptimiserKind::momentum:  // m ← μ m + g,  p ← p - η m
@@ -105,6 +106,7 @@ std::string_view name_of(OptimiserKind kind) {
     case OptimiserKind::adam: return "adam";
     case OptimiserKind::adamw: return "adamw";
     case OptimiserKind::rmsprop: return "rmsprop";
+    case OptimiserKind::natural: return "natural";
   }
   return {};
 }

@@ -10,7 +10,7 @@
 
 namespace alea {
 
-enum class OptimiserKind : uint8_t { sgd, momentum, adam, adamw, rmsprop };
+enum class OptimiserKind : uint8_t { sgd, momentum, adam, adamw, rmsprop, natural };
 enum class ScheduleKind : uint8_t { constant, linear, cosine, step };
 
 struct OptimiserOptions {
@@ -42,6 +42,7 @@ double norm(const ParamArrays& gradient);
 // Shortens a gradient longer than `most` to that length; `most` = 0 leaves all as it is. Returns the length before.
 double clip_norm(ParamArrays& gradient, double most);
 
+// `natural` goes along what it is given like sgd: natural.h makes it of the gradient.
 void descend(const OptimiserOptions&, OptimiserMemory&, double rate, ParamArrays& params, const ParamArrays& gradient);
 
 std::string_view name_of(OptimiserKind);

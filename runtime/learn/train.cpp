@@ -77,9 +77,13 @@ class Training {
   // The rows that a step reads: a permutation of all rows, then another, in pieces.
   void set_rows(const Loss& loss) {
     if (loss.rows->empty()) return;
+    const auto give = [&](const std::vector<InputRows>& inputs) {
+      loss.driver->set_inputs(inputs);
+      if (loss.fisher) loss.fisher->set_inputs(inputs);
+    };
     const int64_t rows = loss.rows->front().rows, wanted = std::max<int64_t>(1, options_.batch / options_.samples_per_row);
     if (wanted >= rows) {
-      loss.driver->set_inputs(*loss.rows);
+      give(*loss.rows);
       return;
     }
     std::vector<InputRows> batch(loss.rows->size());
@@ -98,7 +102,7 @@ class Training {
       }
     }
     for (InputRows& input : batch) input.rows = wanted;
-    loss.driver->set_inputs(std::move(batch));
+    give(batch);
   }
 
   // Baselines go with the mean of what is left of what they are subtracted from: b ← b + 0.1 E[… - b]. A step's baseline
@@ -116,6 +120,34 @@ class Training {
     loss.driver->set_adapted(std::move(adapted));
   }
 
+  // (F + λ I)⁻¹ of the gradient, F of the step's own samples; false where a value was not finite.
+  bool make_natural(size_t k, const ParamArrays& params, const RunOptions& run, ParamArrays& gradient, double& rate) {
+    const Loss& loss = losses_[k];
+    std::optional<NonFiniteReport> bad;
+    const FisherProduct product = [&](const ParamArrays& v) -> std::optional<ParamArrays> {
+      ParamArrays both = params;
+      both.insert(both.end(), v.begin(), v.end());
+      Estimate estimate = loss.fisher->run(both, run);
+      bad = estimate.non_finite;
+      if (bad || estimate.interrupted) return std::nullopt;
+      ParamArrays image;
+      for (size_t p = 0; p < params.size(); ++p) image.push_back(std::move(estimate.gradient[params.size() + p].mean));
+      return image;
+    };
+    std::optional<NaturalDirection> natural = natural_direction(options_.natural, product, gradient, loss.frozen);
+    if (bad) {
+      diverge({0, k, bad, true, {}});
+      return false;
+    }
+    if (!natural) {
+      stopped();
+      return false;
+    }
+    rate = trusted_rate(options_.natural, *natural, rate);
+    gradient = std::move(natural->direction);
+    return true;
+  }
+
   bool step(size_t k) {
     const Loss& loss = losses_[k];
     ParamArrays params = gathered(state_.params, loss.params);
@@ -128,7 +160,7 @@ class Training {
     if (k == 0) run.stop = options_.stop;
     const Estimate estimate = loss.driver->run(params, run);
     if (k == 0 && stopped()) return false;
-    if (estimate.non_finite) return diverge({0, k, estimate.non_finite, {}});
+    if (estimate.non_finite) return diverge({0, k, estimate.non_finite, false, {}});
     if (k == 0) good_ = state_.params;
 
     const double sign = loss.program->maximise ? -1 : 1;
@@ -141,12 +173,13 @@ class Training {
     StepRecord record{state_.step + 1,         k, estimate.mean,
                       estimate.standard_error, 0, learning_rate(options_.schedule, state_.step)};
     record.gradient_norm = clip_norm(gradient, options_.clip_norm);
+    if (loss.fisher && !make_natural(k, params, run, gradient, record.rate)) return false;
     descend(options_.optimiser, state_.memory[k], record.rate, params, gradient);
     follow_baselines(loss, estimate);
     state_.adapted[k] = loss.driver->adapted();
     for (size_t p = 0; p < params.size(); ++p) {
       if (loss.frozen[p]) continue;
-      if (!all_finite(params[p])) return diverge({0, k, {}, loss.params[p]});
+      if (!all_finite(params[p])) return diverge({0, k, {}, false, loss.params[p]});
       state_.params[loss.params[p]] = std::move(params[p]);
     }
     if (k == 0) {
@@ -170,7 +203,7 @@ class Training {
     run.stop = options_.stop;
     const Estimate estimate = judge_.driver->run(params, run);
     if (stopped()) return false;
-    if (estimate.non_finite) return diverge({0, {}, estimate.non_finite, {}});
+    if (estimate.non_finite) return diverge({0, {}, estimate.non_finite, false, {}});
     const double none = std::numeric_limits<double>::quiet_NaN();
     CurvePoint point{state_.step, none, none, estimate.mean, estimate.standard_error};
     if (state_.count > 0) point.training_mean = state_.mean;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "runtime/driver.h"
+#include "runtime/learn/natural.h"
 #include "runtime/learn/optimiser.h"
 
 namespace alea {
@@ -19,6 +20,7 @@ struct Loss {
   std::vector<size_t> params;
   std::vector<bool> frozen;                      // of `params`: never changed
   const std::vector<InputRows>* rows = nullptr;  // of which the driver gets some each step; empty: the program has no inputs
+  Driver* fisher = nullptr;                      // of the program of Fisher-vector products, for `natural`
 };
 
 // How params are judged: by a program without gradient, perhaps of another model; `params` are its own, and `trained`
@@ -36,6 +38,7 @@ struct TrainOptions {
   int64_t steps = 1000, batch = 64, samples_per_row = 1;
   uint64_t seed = 0;
   OptimiserOptions optimiser;
+  NaturalOptions natural;
   Schedule schedule;
   double clip_norm = 0;                                   // 0: none
   int64_t evaluate_every = 0, evaluation_samples = 1000;  // 0: only before the first step and after the last
@@ -81,6 +84,7 @@ struct Divergence {
   int64_t step = 0;            // the one, counted from 1, that could not be made
   std::optional<size_t> loss;  // none: while the params were judged
   std::optional<NonFiniteReport> report;
+  bool in_fisher = false;       // it is of the loss's Fisher information
   std::optional<size_t> param;  // of the trained ones, which the update made infinite
 };
 

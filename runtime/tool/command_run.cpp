@@ -24,7 +24,7 @@ void note_speed(const Model& model, const Report& report) {
 
 int command_run(Session& session) {
   const bool gradient = session.options.command == Command::grad;
-  const Model model = prepare_model(session);
+  const Model model = prepare_model(session, gradient ? Wanted::gradient : Wanted::forward);
   // Forward alone, every draw is drawn: nothing is enumerated.
   const Program& program = gradient ? model.compiled->program : model.compiled->forward;
   Engine engine(session, model, program, session.options.interpret);

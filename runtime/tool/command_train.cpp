@@ -29,7 +29,34 @@ struct Part {
   std::vector<InputRows> rows;  // of what is trained: its driver gets those of a step
   const Program* program = nullptr;
   std::unique_ptr<Engine> engine;
+  std::unique_ptr<Engine> fisher;  // of Fisher-vector products, for `natural`
 };
+
+// `pattern` is a param's name, or a group's with .* behind it.
+bool names(const std::string& pattern, const std::string& param) {
+  return pattern.ends_with(".*") ? param.starts_with(pattern.substr(0, pattern.size() - 1)) : param == pattern;
+}
+
+// `natural` has a metric for what the laws of draws depend on, and for nothing else.
+void require_metric(const Model& model, const std::vector<std::string>& frozen) {
+  const StochasticGraph& graph = model.compiled->graph;
+  const FisherInformation& fisher = *model.compiled->fisher;
+  for (const DrawId id : fisher.undensified)
+    throw UsageError{
+        fmt::format("--optimizer natural: `{}` has no log density to take the Fisher information of", graph.draws[id].name)};
+  if (fisher.unmoved.size() == graph.params.size())
+    throw UsageError{
+        fmt::format("--optimizer natural: the law of no draw of `{}` depends on a param, so that there is no Fisher "
+                    "information; take another optimizer",
+                    graph.model)};
+  for (const ParamId id : fisher.unmoved)
+    if (const std::string& name = graph.params[id].name;
+        std::ranges::none_of(frozen, [&](const std::string& pattern) { return names(pattern, name); }))
+      throw UsageError{
+          fmt::format("--optimizer natural: the law of no draw depends on `{}`; freeze it (--freeze {}), or take "
+                      "another optimizer",
+                      name, name)};
+}
 
 // What is judged is compiled like what is trained, but for its name and the estimators that it does not need.
 std::unique_ptr<Part> make_part(Session& session, const std::string& model, const std::string& policy, bool judge) {
@@ -43,11 +70,16 @@ std::unique_ptr<Part> make_part(Session& session, const std::string& model, cons
     options.quiet = true, options.estimators.clear();  // warnings were printed
     if (!options.train.evaluation_data.empty()) options.data = options.train.evaluation_data;
   }
+  const bool natural = !judge && options.train.loop.optimiser.kind == OptimiserKind::natural;
   auto part = std::make_unique<Part>();
-  part->model = prepare_model(session);
+  part->model = prepare_model(session, judge ? Wanted::forward : natural ? Wanted::gradient_and_fisher : Wanted::gradient);
   if (!judge) part->rows = std::move(part->model.inputs), part->model.inputs.clear();
   part->program = judge ? &part->model.compiled->forward : &part->model.compiled->program;
   part->engine = std::make_unique<Engine>(session, part->model, *part->program, options.interpret);
+  if (natural && !part->model.is_program) {
+    require_metric(part->model, options.train.frozen);
+    part->fisher = std::make_unique<Engine>(session, part->model, part->model.compiled->fisher->program, options.interpret);
+  }
   options = whole;
   return part;
 }
@@ -72,16 +104,11 @@ struct Trained {
   }
 };
 
-// `pattern` is a param's name, or a group's with .* behind it.
-bool names(const std::string& pattern, const std::string& param) {
-  return pattern.ends_with(".*") ? param.starts_with(pattern.substr(0, pattern.size() - 1)) : param == pattern;
-}
-
 std::vector<Loss> make_losses(const std::vector<std::unique_ptr<Part>>& parts, const std::vector<std::string>& frozen,
                               Trained& trained) {
   std::vector<Loss> losses;
   for (const auto& part : parts) {
-    Loss loss{&part->engine->driver(), part->program, {}, {}, &part->rows};
+    Loss loss{&part->engine->driver(), part->program, {}, {}, &part->rows, part->fisher ? &part->fisher->driver() : nullptr};
     const auto& params = part->model.compiled->graph.params;
     if (params.size() == 0 || !part->program->has_gradient)
       throw UsageError{fmt::format("`{}` has no params to train", part->program->model)};
@@ -121,10 +148,11 @@ RunMarks marks_of(const std::vector<std::unique_ptr<Part>>& parts, const Part& j
   model += print(*judge.program);
   const bool length_matters = loop.schedule.kind != ScheduleKind::constant;
   const std::string settings =
-      fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {}", loop.batch, loop.samples_per_row, loop.seed,
+      fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", loop.batch, loop.samples_per_row, loop.seed,
                   name_of(loop.optimiser.kind), loop.optimiser.momentum, loop.optimiser.square_decay.value_or(-1),
                   loop.optimiser.weight_decay, name_of(loop.schedule.kind), loop.schedule.rate, length_matters ? loop.steps : 0,
-                  loop.clip_norm, loop.evaluate_every, loop.evaluation_samples, loop.adapt_every);
+                  loop.clip_norm, loop.evaluate_every, loop.evaluation_samples, loop.adapt_every, loop.natural.damping,
+                  loop.natural.iterations, loop.natural.most_divergence);
   uint64_t data = mark_of(judge.model.inputs);
   for (const auto& part : parts) data = data * 31 + mark_of(part->rows);
   return {mark_of(model), mark_of(settings), data};
@@ -135,7 +163,9 @@ std::string divergence_text(const Session& session, const Divergence& divergence
   const Part& part = divergence.loss ? *parts[*divergence.loss] : judge;
   std::string text = divergence.loss ? fmt::format("training diverged in step {}", divergence.step)
                                      : fmt::format("the params before step {} cannot be evaluated", divergence.step);
-  if (divergence.report) text += ": " + place_of(session, *part.program, *divergence.report);
+  const Program& program = divergence.in_fisher ? part.model.compiled->fisher->program : *part.program;
+  if (divergence.report)
+    text += (divergence.in_fisher ? " in the Fisher information: " : ": ") + place_of(session, program, *divergence.report);
   if (divergence.param)
     text += fmt::format(": param `{}` is no longer finite after it",
                         trained.params[ParamId{static_cast<uint32_t>(*divergence.param)}].name);

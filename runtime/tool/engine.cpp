@@ -85,7 +85,7 @@ std::vector<std::pair<std::string, std::string>> estimator_requests(const Sessio
   return requests;
 }
 
-Model compile_model(Session& session) {
+Model compile_model(Session& session, Wanted wanted) {
   const auto start = Clock::now();
   const SourceId source = load_source(session);
   if (is_program_text(session, source)) {
@@ -101,7 +101,8 @@ Model compile_model(Session& session) {
   PipelineOptions options;
   options.check = session.options.check;
   options.choose.estimators = estimator_requests(session);
-  options.forward_only = session.options.command == Command::run;
+  options.forward_only = wanted == Wanted::forward;
+  options.fisher_information = wanted == Wanted::gradient_and_fisher;
   if (!session.options.dump_folder.empty())
     options.dump = [&](int number, const std::string& stage, const std::string& text) { dump(session, number, stage, text); };
   options.time = [&](const std::string& stage, double seconds) {
@@ -125,8 +126,8 @@ void require_model(const Session& session, const Model& model, std::string_view 
                                  asked_for, session.options.files[0])};
 }
 
-Model prepare_model(Session& session) {
-  Model model = compile_model(session);
+Model prepare_model(Session& session, Wanted wanted) {
+  Model model = compile_model(session, wanted);
   const auto& params = model.compiled->graph.params;
   model.params = zero_params(params);
   const Program& initial = model.compiled->initial_params;

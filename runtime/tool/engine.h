@@ -28,15 +28,18 @@ struct Stopped {};
 // The pairs of --estimator; throws UsageError.
 std::vector<std::pair<std::string, std::string>> estimator_requests(const Session&);
 
+// What a command wants of a model. Forward alone, a model that has no admissible estimator is as good as any.
+enum class Wanted : uint8_t { forward, gradient, gradient_and_fisher };
+
 // Parses, checks and compiles, or reads a printed program; throws ModelError. Writes the text of each stage where
 // --dump-dir asks for it.
-Model compile_model(Session&);
+Model compile_model(Session&, Wanted = Wanted::gradient);
 // UsageError where only a model will do and it is a program; `asked_for` is what needs one.
 void require_model(const Session&, const Model&, std::string_view asked_for);
 // A file that ends in .aleair, or reads like a printed program.
 bool is_program_text(const Session&, SourceId);
 // Also sets params and binds data; throws UsageError.
-Model prepare_model(Session&);
+Model prepare_model(Session&, Wanted = Wanted::gradient);
 
 // What native code is made for. UsageError where there is no such machine.
 JitOptions jit_options(const Session&);

@@ -22,6 +22,7 @@ double default_rate(OptimiserKind kind) {
     case OptimiserKind::adam:
     case OptimiserKind::adamw: return 0.01;
     case OptimiserKind::rmsprop: return 0.001;
+    case OptimiserKind::natural: return 0.1;
   }
   return 0.01;
 }
@@ -43,14 +44,17 @@ void add_train_options(CLI::App& app, TrainSettings& settings) {
   app.add_option("--batch", settings.batch_text, "samples per step (default 64)");
   app.add_option("--samples-per-row", settings.per_row_text,
                  "of a model with inputs: samples that read the same row (default 1)");
-  app.add_option("--optimizer", settings.optimiser_text, "sgd, momentum, adam (default), adamw or rmsprop")
-      ->check(CLI::IsMember({"sgd", "momentum", "adam", "adamw", "rmsprop"}));
-  app.add_option("--lr", settings.rate, "the learning rate (default 0.01; rmsprop 0.001)");
+  app.add_option("--optimizer", settings.optimiser_text, "sgd, momentum, adam (default), adamw, rmsprop or natural")
+      ->check(CLI::IsMember({"sgd", "momentum", "adam", "adamw", "rmsprop", "natural"}));
+  app.add_option("--lr", settings.rate, "the learning rate (default 0.01; rmsprop 0.001, natural 0.1)");
   app.add_option("--lr-schedule", settings.schedule_text, "constant (default), linear or cosine to 0, step: a tenth each third")
       ->check(CLI::IsMember({"constant", "linear", "cosine", "step"}));
   app.add_option("--momentum", loop.optimiser.momentum, "of momentum, and adam's first decay (default 0.9)");
   app.add_option("--square-decay", loop.optimiser.square_decay, "adam's second decay (default 0.999), rmsprop's (0.99)");
   app.add_option("--weight-decay", loop.optimiser.weight_decay, "of adamw (default 0)");
+  app.add_option("--damping", settings.damping, "of natural: what is added to the Fisher information (default 0.001)");
+  app.add_option("--cg-iterations", settings.iterations_text, "of natural: conjugate-gradient iterations a step (default 10)");
+  app.add_option("--kl", settings.divergence, "of natural: how far a step may move the law, in nats (default: no bound)");
   app.add_option("--clip-norm", loop.clip_norm, "the gradient's greatest norm (default: none)");
   app.add_option("--eval-every", settings.evaluate_every_text, "steps between evaluations (default: a tenth of all)");
   app.add_option("--eval-samples", settings.evaluation_samples_text, "samples of an evaluation (default 1000)");
@@ -106,6 +110,13 @@ void check_train_settings(TrainSettings& settings) {
   require_positive("--weight-decay", loop.optimiser.weight_decay, true);
   if (loop.optimiser.weight_decay > 0 && loop.optimiser.kind != OptimiserKind::adamw)
     throw UsageError{"--weight-decay: only adamw has it"};
+  if (const bool asked = settings.damping || settings.divergence || !settings.iterations_text.empty();
+      asked && loop.optimiser.kind != OptimiserKind::natural)
+    throw UsageError{"--damping, --cg-iterations and --kl: only natural has them"};
+  set_count("--cg-iterations", settings.iterations_text, 1, loop.natural.iterations);
+  loop.natural.damping = settings.damping.value_or(loop.natural.damping);
+  require_positive("--damping", loop.natural.damping, true);
+  if (settings.divergence) require_positive("--kl", loop.natural.most_divergence = *settings.divergence, false);
   for (const auto& [option, value] :
        {std::pair("--momentum", loop.optimiser.momentum), {"--square-decay", loop.optimiser.square_decay.value_or(0)}})
     if (!(value >= 0 && value < 1)) throw UsageError{fmt::format("{}: {} is not in [0, 1)", option, value)};

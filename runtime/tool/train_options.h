@@ -22,7 +22,8 @@ struct TrainSettings {
   // As they were written, until they are checked.
   std::string steps_text, batch_text, per_row_text, every_text, evaluate_every_text, evaluation_samples_text;
   std::string optimiser_text = "adam", schedule_text = "constant", keep_text = "last";
-  std::optional<double> rate;
+  std::string iterations_text;
+  std::optional<double> rate, damping, divergence;
 };
 
 struct PlotSettings {
