@@ -39,7 +39,7 @@ int64_t default_memory_limit() {
   return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) / 4 * 3 * static_cast<int64_t>(sysconf(_SC_PAGESIZE));
 }
 
-// One group: writes the objectives and, unless null, the sums of the gradients.
+// Of one group, or as many as Parts::most_groups: writes the objectives and, unless null, the sums of the gradients.
 using GroupFunction = std::function<void(int worker, uint64_t first_sample, int64_t count, double* objective, double* gradient)>;
 
 template <class T>
@@ -75,6 +75,7 @@ struct Driver::Parts {
   std::vector<Memory> arenas;  // by worker
   Memory uniform;
   size_t gradient_size = 0;
+  int64_t most_groups = 1;
   ParamArrays adapted;
   std::optional<ParamArrays> adapted_to;
 
@@ -96,6 +97,7 @@ struct Driver::Parts {
           program.model, bytes_text(each), pool.size(), bytes_text(limit))};
     for (int worker = 0; worker < pool.size(); ++worker) arenas.push_back(allocate(each));
     uniform = allocate(shared);
+    most_groups = kernel->most_groups();
   }
 
   template <class T>
@@ -212,32 +214,51 @@ Estimate Driver::run(const ParamArrays& own_params, const RunOptions& options) {
   const int64_t samples = std::max<int64_t>(options.samples, 1), groups = (samples + group_size - 1) / group_size;
   const GroupFunction group = parts.groups(params, options.seed, gradient);
 
+  struct Worker {
+    BlockReduction block;
+    std::vector<double> objectives, sums;
+  };
   TreeReduction reduction;
-  std::vector<BlockReduction> blocks(static_cast<size_t>(parts.pool.size()));
-  std::vector<std::vector<double>> sums(static_cast<size_t>(parts.pool.size()), std::vector<double>(gradient_size));
+  std::vector<Worker> workers(static_cast<size_t>(parts.pool.size()));
+  for (Worker& worker : workers) {
+    worker.objectives.resize(static_cast<size_t>(parts.most_groups * group_size));
+    worker.sums.resize(static_cast<size_t>(parts.most_groups) * gradient_size);
+  }
   constexpr int64_t none = std::numeric_limits<int64_t>::max();
   std::atomic<int64_t> finished = 0, first_bad = none;
   auto last_progress = begin;
-  const auto run_group = [&](int worker, int64_t index) {
-    alignas(64) std::array<double, group_size> objective;
-    std::vector<double>& sum = sums[static_cast<size_t>(worker)];
-    const int64_t count = std::min<int64_t>(group_size, samples - index * group_size);
-    group(worker, static_cast<uint64_t>(index) * group_size, count, objective.data(), sum.data());
-    const std::span<const double> counted(objective.data(), static_cast<size_t>(count));
-    if (!blocks[static_cast<size_t>(worker)].add(counted, sum))
-      for (int64_t bad = first_bad; index < bad && !first_bad.compare_exchange_weak(bad, index);) {}
+  const auto report_bad = [&](int64_t index) {
+    for (int64_t bad = first_bad; index < bad && !first_bad.compare_exchange_weak(bad, index);) {}
+  };
+  // `count` groups, as many as divide the first one's number, or fewer where the samples end.
+  const auto run_groups = [&](int number, int64_t first, int64_t count) {
+    Worker& worker = workers[static_cast<size_t>(number)];
+    const int64_t first_sample = first * group_size, sample_count = std::min(count * group_size, samples - first_sample);
+    group(number, static_cast<uint64_t>(first_sample), sample_count, worker.objectives.data(), worker.sums.data());
+    const std::span<const double> objectives(worker.objectives.data(), static_cast<size_t>(sample_count)),
+        sums(worker.sums.data(), static_cast<size_t>(count) * gradient_size);
+    const bool together = count > 1 && sample_count == count * group_size && (count & (count - 1)) == 0;
+    if (together && worker.block.add_full_groups(objectives, sums)) return;
+    for (int64_t k = 0; k < count; ++k) {
+      const auto own = objectives.subspan(static_cast<size_t>(k * group_size),
+                                          static_cast<size_t>(std::min<int64_t>(group_size, sample_count - k * group_size)));
+      const auto sum = sums.subspan(static_cast<size_t>(k) * gradient_size, gradient_size);
+      const bool finite = together ? all_finite(own) && all_finite(sum) : worker.block.add(own, sum);
+      if (!finite) report_bad(first + k);
+    }
   };
   const int level = block_level(groups, parts.pool.size(), [&] {
     const StandardArithmetic arithmetic;
-    std::array<double, group_size> objective;
-    group(0, 0, group_size, objective.data(), sums[0].data());
+    group(0, 0, group_size, workers[0].objectives.data(), workers[0].sums.data());
   });
+  const int64_t call = std::min(parts.most_groups, int64_t{1} << level);
   const int64_t tasks_done =
       parts.pool.run((groups + (int64_t{1} << level) - 1) >> level,
                      [&](int worker, int64_t task) {
                        const int64_t first = task << level, end = std::min(groups, (task + 1) << level);
-                       for (int64_t index = first; index < end; ++index) run_group(worker, index);
-                       blocks[static_cast<size_t>(worker)].move_to(reduction, first);
+                       for (int64_t index = first; index < end; index += call)
+                         run_groups(worker, index, std::min(call, end - index));
+                       workers[static_cast<size_t>(worker)].block.move_to(reduction, first);
                        finished += std::min(end * group_size, samples) - first * group_size;
                        if (worker == 0 && options.progress && Clock::now() - last_progress > std::chrono::milliseconds(100)) {
                          last_progress = Clock::now();
@@ -273,7 +294,7 @@ Estimate Driver::run(const ParamArrays& own_params, const RunOptions& options) {
     const int64_t count = std::min<int64_t>(group_size, samples - first_bad * group_size);
     NonFiniteReport report{first_sample, false, {}};
     std::array<double, group_size> objective{};
-    group(0, first_sample, count, objective.data(), sums[0].data());
+    group(0, first_sample, count, objective.data(), workers[0].sums.data());
     report.in_gradient = all_finite(std::span<const double>(objective.data(), static_cast<size_t>(count)));
     report.value = parts.single_precision
                        ? parts.first_non_finite<float>(params, options.seed, first_sample, count, report.in_gradient)

@@ -94,7 +94,7 @@ struct CompiledKernel::Parts {
   std::string cache_folder;
   LinkedModule main, alone;  // alone: the objective's function, of a program with a gradient
   std::once_flag alone_once;
-  int64_t workspace_bytes = 0, uniform_bytes = 0;
+  int64_t workspace_bytes = 0, uniform_bytes = 0, most_groups = 1;
   std::string llvm_raw, llvm, assembly, object;
   JitTimes times;
 
@@ -117,11 +117,12 @@ struct CompiledKernel::Parts {
     if (auto found = load_kernel(cache_folder, key)) {
       workspace_bytes = found->workspace_bytes;
       uniform_bytes = found->uniform_bytes;
+      most_groups = found->most_groups;
       times.from_cache = true;
       return std::move(found->object);
     }
     std::string made = compile(options);
-    save_kernel(cache_folder, key, {workspace_bytes, uniform_bytes, made});
+    save_kernel(cache_folder, key, {workspace_bytes, uniform_bytes, most_groups, made});
     return made;
   }
 
@@ -135,6 +136,7 @@ struct CompiledKernel::Parts {
     module.setDataLayout(machine->createDataLayout());
     workspace_bytes = emitted.workspace_bytes;
     uniform_bytes = emitted.uniform_bytes;
+    most_groups = emitted.most_groups;
     if (keep_text) llvm_raw = text_of(module);
     times.emit += seconds_since(begin);
 
@@ -197,6 +199,7 @@ KernelFunction CompiledKernel::forward() const {
 }
 int64_t CompiledKernel::workspace_bytes() const { return parts_->workspace_bytes; }
 int64_t CompiledKernel::uniform_bytes() const { return parts_->uniform_bytes; }
+int64_t CompiledKernel::most_groups() const { return parts_->most_groups; }
 const std::string& CompiledKernel::llvm_raw() const { return parts_->llvm_raw; }
 const std::string& CompiledKernel::llvm() const { return parts_->llvm; }
 const std::string& CompiledKernel::assembly() const { return parts_->assembly; }

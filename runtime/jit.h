@@ -41,6 +41,7 @@ class CompiledKernel {
   KernelFunction gradient() const;  // null when the program has none
   int64_t workspace_bytes() const;  // of an arena
   int64_t uniform_bytes() const;
+  int64_t most_groups() const;          // that a call takes: a power of two
   const std::string& llvm_raw() const;  // the texts are empty unless keep_text
   const std::string& llvm() const;
   const std::string& assembly() const;

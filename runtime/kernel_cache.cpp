@@ -23,10 +23,10 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Header {
-  char magic[8] = {'A', 'l', 'e', 'a', ' ', 'k', ' ', '1'};
+  char magic[8] = {'A', 'l', 'e', 'a', ' ', 'k', ' ', '2'};
   uint64_t checksum = 0;  // of what follows it
   uint64_t key_bytes = 0, object_bytes = 0;
-  int64_t workspace_bytes = 0, uniform_bytes = 0;
+  int64_t workspace_bytes = 0, uniform_bytes = 0, most_groups = 1;
 };
 constexpr size_t unchecked_bytes = 16;
 
@@ -140,7 +140,7 @@ std::optional<CachedKernel> load_kernel(const std::string& folder, const std::st
       header.object_bytes != bytes.size() - sizeof header - key.size() || bytes.compare(sizeof header, key.size(), key) != 0)
     return std::nullopt;
   fs::last_write_time(path, fs::file_time_type::clock::now(), error);
-  return CachedKernel{header.workspace_bytes, header.uniform_bytes, bytes.substr(sizeof header + key.size())};
+  return CachedKernel{header.workspace_bytes, header.uniform_bytes, header.most_groups, bytes.substr(sizeof header + key.size())};
 }
 
 void save_kernel(const std::string& folder, const std::string& key, const CachedKernel& kernel, int64_t bound) {
@@ -149,6 +149,7 @@ void save_kernel(const std::string& folder, const std::string& key, const Cached
   header.object_bytes = kernel.object.size();
   header.workspace_bytes = kernel.workspace_bytes;
   header.uniform_bytes = kernel.uniform_bytes;
+  header.most_groups = kernel.most_groups;
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
   bytes += key;
   bytes += kernel.object;

@@ -11,7 +11,7 @@
 namespace alea {
 
 struct CachedKernel {
-  int64_t workspace_bytes = 0, uniform_bytes = 0;
+  int64_t workspace_bytes = 0, uniform_bytes = 0, most_groups = 1;
   std::string object;
 };
 

@@ -70,8 +70,8 @@ struct NoiseBlocks {
   template <class T>
   static constexpr int chains_per_vector = static_cast<int>(8 / sizeof(T));
 
-  // Draws for `vectors` vectors of counters from sample `first` on: out[draw][vector].
-  template <class T, bool normal, int vectors>
+  // Draws for `vectors` vectors of counters, the first from sample `first` on, the next `apart` samples on: out[draw][vector].
+  template <class T, bool normal, int vectors, uint64_t apart = lanes<T>>
   [[gnu::always_inline]] static void draw(
       uint64_t key, uint64_t first, uint64_t time, uint64_t element,
       typename elementary::VectorBuilder<T, lanes<T>>::Value (&out)[draws_per_call<T>][vectors]) {
@@ -80,8 +80,9 @@ struct NoiseBlocks {
     Counters<chains> counters;
 #pragma GCC unroll 8
     for (int i = 0; i < chains; ++i) {
-      counters.c[0][i] = sample_words(first + static_cast<uint64_t>(i / parts * lanes<T> + i % parts), parts);
-      counters.c[1][i] = Words{} + (first >> 32 & 0xffff);
+      const uint64_t own = first + static_cast<uint64_t>(i / parts) * apart;
+      counters.c[0][i] = sample_words(own + static_cast<uint64_t>(i % parts), parts);
+      counters.c[1][i] = Words{} + (own >> 32 & 0xffff);
       counters.c[2][i] = Words{} + (time & 0xffffffff);
       counters.c[3][i] = Words{} + (element & 0xffffffff);
     }
@@ -121,17 +122,6 @@ struct NoiseBlocks {
     using Value = typename elementary::VectorBuilder<T, lanes<T>>::Value;
     constexpr int64_t n = draws_per_call<T>;
     T* to = static_cast<T*>(out);
-    if (time_count == 0) {
-      constexpr int64_t span = 64 / n;  // counters a group
-      constexpr int vectors = span / lanes<T> >= 2 ? 2 : 1;
-      for (int64_t element = 0; element < element_count; ++element, to += 64)
-        for (int64_t lane = 0; lane < span; lane += vectors * lanes<T>) {
-          Value draws[n][vectors];
-          draw<T, normal, vectors>(key, first_sample + static_cast<uint64_t>(lane), 0, static_cast<uint64_t>(element), draws);
-          for (int64_t k = 0; k < n; ++k) std::memcpy(to + k * span + lane, draws[k], sizeof draws[k]);
-        }
-      return;
-    }
     constexpr int vectors = sizeof(T) == 8 ? 4 : 2;
     const auto end = first_time + static_cast<uint64_t>(time_count);
     for (uint64_t call = first_time / n; call * n < end; ++call)
@@ -145,6 +135,36 @@ struct NoiseBlocks {
             const auto row = static_cast<int64_t>(time - first_time) * element_count + element;
             std::memcpy(to + row * 64 + lane, draws[k], sizeof draws[k]);
           }
+        }
+  }
+
+  // Two groups at a time, where the counters of one are but a vector.
+  template <class T, bool normal>
+  [[gnu::flatten]] static void fill_groups(uint64_t key, uint64_t first_sample, int64_t group_count, int64_t group_bytes,
+                                           int64_t element_count, void* out) {
+    using Value = typename elementary::VectorBuilder<T, lanes<T>>::Value;
+    constexpr int64_t n = draws_per_call<T>, span = 64 / n;  // counters a group
+    constexpr int most = sizeof(T) == 8 ? 4 : 2, vectors = span / lanes<T> < most ? span / lanes<T> : most;
+    const auto place = [&](int64_t group, int64_t element) {
+      return reinterpret_cast<T*>(static_cast<char*>(out) + group * group_bytes) + element * 64;
+    };
+    int64_t group = 0;
+    if constexpr (vectors == 1)
+      for (; group + 2 <= group_count; group += 2, first_sample += 128)
+        for (int64_t element = 0; element < element_count; ++element) {
+          Value draws[n][2];
+          draw<T, normal, 2, 64>(key, first_sample, 0, static_cast<uint64_t>(element), draws);
+          for (int64_t k = 0; k < n; ++k) {
+            std::memcpy(place(group, element) + k * span, &draws[k][0], sizeof draws[k][0]);
+            std::memcpy(place(group + 1, element) + k * span, &draws[k][1], sizeof draws[k][1]);
+          }
+        }
+    for (; group < group_count; ++group, first_sample += 64)
+      for (int64_t element = 0; element < element_count; ++element)
+        for (int64_t lane = 0; lane < span; lane += vectors * lanes<T>) {
+          Value draws[n][vectors];
+          draw<T, normal, vectors>(key, first_sample + static_cast<uint64_t>(lane), 0, static_cast<uint64_t>(element), draws);
+          for (int64_t k = 0; k < n; ++k) std::memcpy(place(group, element) + k * span + lane, draws[k], sizeof draws[k]);
         }
   }
 
@@ -286,6 +306,8 @@ struct NoiseBlocks {
   static constexpr NoiseFunctions functions() {
     return {fill<T, false>,
             fill<T, true>,
+            fill_groups<T, false>,
+            fill_groups<T, true>,
             draw_law<T, elementary::GammaLaw>,
             draw_law<T, elementary::PoissonLaw>,
             draw_law<T, elementary::BinomialLaw>,

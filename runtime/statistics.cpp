@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -12,30 +13,60 @@ namespace alea {
 
 namespace {
 
-// Σ term(x): eight sums side by side, which need not wait for each other, then a tree over them. A fixed order.
+using Four [[gnu::vector_size(32)]] = double;
+
+// Σ term(x): sixteen sums side by side, which need not wait for each other, then a tree over them and what is left. A fixed
+// order.
 template <class Term>
-double sum_of(std::span<const double> values, Term term) {
-  constexpr size_t ways = 8;
-  std::array<double, ways> sums{};
+[[gnu::always_inline]] inline double sum_of(const double* values, size_t size, Term term) {
+  constexpr size_t ways = 16;
+  Four sums[4]{};
   size_t at = 0;
-  for (; at + ways <= values.size(); at += ways)
-    for (size_t k = 0; k < ways; ++k) sums[k] += term(values[at + k]);
-  for (size_t k = 0; at + k < values.size(); ++k) sums[k] += term(values[at + k]);
-  return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+  for (; at + ways <= size; at += ways)
+    for (size_t k = 0; k < 4; ++k) {
+      Four four;
+      std::memcpy(&four, values + at + 4 * k, sizeof four);
+      sums[k] += term(four);
+    }
+  double rest = 0;
+  for (; at < size; ++at) rest += term(values[at]);
+  const Four sum = (sums[0] + sums[2]) + (sums[1] + sums[3]);
+  return (sum[0] + sum[2]) + (sum[1] + sum[3]) + rest;
+}
+
+[[gnu::always_inline]] inline double mean_of(const double* samples, size_t count) {
+  return sum_of(samples, count, [](auto x) { return x; }) / static_cast<double>(count);
+}
+[[gnu::always_inline]] inline double squares_of(const double* samples, size_t count, double mean) {
+  return sum_of(samples, count, [mean](auto x) { return (x - mean) * (x - mean); });
+}
+
+// Merges neighbours among 2 `pairs` equally large groups of `size` quantities, as merge() does.
+void merge_neighbours(double* mean, double* m2, size_t pairs, size_t size, double count) {
+  const double weight = count * 0.5;
+  for (size_t pair = 0; pair < pairs; ++pair) {
+    const double *left = mean + 2 * pair * size, *right = left + size;
+    const double *left_m2 = m2 + 2 * pair * size, *right_m2 = left_m2 + size;
+    for (size_t k = 0; k < size; ++k) {
+      const double step = right[k] - left[k], squares = left_m2[k] + right_m2[k];
+      mean[pair * size + k] = left[k] + step * 0.5;
+      m2[pair * size + k] = squares + step * step * weight;
+    }
+  }
 }
 
 }  // namespace
 
 bool all_finite(std::span<const double> values) {
   // 0 x is 0 or, for infinities and NaN, NaN.
-  return sum_of(values, [](double x) { return 0 * x; }) == 0;
+  return sum_of(values.data(), values.size(), [](auto x) { return 0 * x; }) == 0;
 }
 
 void set_moments(Moments& result, std::span<const double> samples) {
   result.count = static_cast<double>(samples.size());
-  const double mean = sum_of(samples, [](double x) { return x; }) / result.count;
+  const double mean = mean_of(samples.data(), samples.size());
   result.mean.assign(1, mean);
-  result.m2.assign(1, sum_of(samples, [mean](double x) { return (x - mean) * (x - mean); }));
+  result.m2.assign(1, squares_of(samples.data(), samples.size(), mean));
 }
 
 void set_moments_of_sum(Moments& result, std::span<const double> sum, double count) {
@@ -115,20 +146,55 @@ Partial TreeReduction::finish() {
   return result;
 }
 
-bool BlockReduction::add(std::span<const double> objective, std::span<const double> gradient_sum) {
+BlockReduction::Entry& BlockReduction::push(int level) {
   if (size_ == stack_.size()) stack_.emplace_back();
-  Entry& leaf = stack_[size_++];
-  leaf.level = 0;
-  leaf.partial.groups = 1;
-  set_moments(leaf.partial.objective, objective);
-  set_moments_of_sum(leaf.partial.gradient, gradient_sum, static_cast<double>(objective.size()));
-  // A mean may overflow where no sample does.
-  const bool finite = (std::isfinite(leaf.partial.objective.mean[0]) || all_finite(objective)) && all_finite(gradient_sum);
+  Entry& entry = stack_[size_++];
+  entry.level = level;
+  entry.partial.groups = int64_t{1} << level;
+  return entry;
+}
+
+void BlockReduction::merge_equal_levels() {
   while (size_ > 1 && stack_[size_ - 2].level == stack_[size_ - 1].level) {
     merge(stack_[size_ - 2].partial, stack_[size_ - 1].partial);
     ++stack_[size_ - 2].level;
     --size_;
   }
+}
+
+bool BlockReduction::add(std::span<const double> objective, std::span<const double> gradient_sum) {
+  Entry& leaf = push(0);
+  set_moments(leaf.partial.objective, objective);
+  set_moments_of_sum(leaf.partial.gradient, gradient_sum, static_cast<double>(objective.size()));
+  // A mean may overflow where no sample does.
+  const bool finite = (std::isfinite(leaf.partial.objective.mean[0]) || all_finite(objective)) && all_finite(gradient_sum);
+  merge_equal_levels();
+  return finite;
+}
+
+bool BlockReduction::add_full_groups(std::span<const double> objectives, std::span<const double> gradient_sums) {
+  const size_t groups = objectives.size() / group_size, size = gradient_sums.size() / groups;
+  // Of each group the objective, then the gradient.
+  const size_t width = 1 + size;
+  mean_.resize(groups * width);
+  m2_.assign(groups * width, 0.0);
+  double *mean = mean_.data(), *m2 = m2_.data();
+  for (size_t g = 0; g < groups; ++g) {
+    mean[g * width] = mean_of(objectives.data() + g * group_size, group_size);
+    for (size_t k = 0; k < size; ++k) mean[g * width + 1 + k] = gradient_sums[g * size + k] * (1.0 / group_size);
+  }
+  for (size_t g = 0; g < groups; ++g) m2[g * width] = squares_of(objectives.data() + g * group_size, group_size, mean[g * width]);
+  int level = 0;
+  double count = group_size;
+  for (size_t pairs = groups / 2; pairs > 0; pairs /= 2, count *= 2, ++level) merge_neighbours(mean, m2, pairs, width, count);
+  Partial& partial = push(level).partial;
+  partial.objective.count = partial.gradient.count = count;
+  partial.objective.mean.assign(1, mean[0]);
+  partial.objective.m2.assign(1, m2[0]);
+  partial.gradient.mean.assign(mean + 1, mean + width);
+  partial.gradient.m2.assign(m2 + 1, m2 + width);
+  const bool finite = all_finite({mean, width});
+  merge_equal_levels();
   return finite;
 }
 

@@ -56,6 +56,9 @@ class BlockReduction {
  public:
   // The next group: its samples' objectives and the sums of its gradients. Returns whether all of them are finite.
   bool add(std::span<const double> objective, std::span<const double> gradient_sum);
+  // The next 2^k full groups at once, one after another in both, when as many divide the number of those before: to the bit
+  // what adding them alone gives. False where one may not be finite.
+  bool add_full_groups(std::span<const double> objectives, std::span<const double> gradient_sums);
   // Hands over the groups added so far, of which the first was `first_group`, a multiple of their number rounded up to
   // a power of two; starts anew.
   void move_to(TreeReduction&, int64_t first_group);
@@ -65,8 +68,11 @@ class BlockReduction {
     int level = 0;
     Partial partial;
   };
+  Entry& push(int level);
+  void merge_equal_levels();
   std::vector<Entry> stack_;
   size_t size_ = 0;
+  std::vector<double> mean_, m2_;
 };
 
 // √(M2 / ((n - 1) n)) over n samples; NaN for fewer than two.

@@ -2,8 +2,9 @@
 // the kernel writes through them. Generated code reads these structs by the offset of each field, so the
 // order of the fields is part of every compiled object (abi_version goes into the key of the object cache).
 //
-// T is double or float, by the kernel's precision. A group is 64 samples: first_sample is a multiple of 64,
-// and only the first sample_count of its lanes count; the others are computed and reach no sum.
+// T is double or float, by the kernel's precision. A group is 64 samples: first_sample is a multiple of 64. A call takes
+// one group, or as many as EmittedModule::most_groups; of the last one only the lanes below sample_count count: the
+// others are computed and reach no sum.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +13,7 @@
 
 namespace alea {
 
-inline constexpr int abi_version = 1;
+inline constexpr int abi_version = 2;
 
 // Rows of one input, of the input's shape each, as T, one after another. Sample i reads row i mod row_count.
 struct KernelInput {
@@ -21,9 +22,12 @@ struct KernelInput {
 };
 
 // Draws for the 64 lanes from first_sample on, at times first_time … first_time + time_count - 1:
-// writes T out[time][element][64]. time_count 0: draws of a phase without time, T out[element][64].
+// writes T out[time][element][64].
 using NoiseFill = void (*)(uint64_t key, uint64_t first_sample, uint64_t first_time, int64_t time_count, int64_t element_count,
                            void* out);
+// Draws of a phase without time, for whole groups: writes T out[element][64], that of the next group `group_bytes` on.
+using NoiseFillGroups = void (*)(uint64_t key, uint64_t first_sample, int64_t group_count, int64_t group_bytes,
+                                 int64_t element_count, void* out);
 // Draws with arguments, for `lanes` lanes from first_sample on, at one time: arguments and result are
 // T[element][lanes]; `second` is null where the law has one argument.
 using NoiseDraw = void (*)(uint64_t key, uint64_t first_sample, uint64_t time, int64_t element_count, int64_t lanes,
@@ -31,6 +35,7 @@ using NoiseDraw = void (*)(uint64_t key, uint64_t first_sample, uint64_t time, i
 
 struct NoiseFunctions {
   NoiseFill uniform, normal;
+  NoiseFillGroups group_uniform, group_normal;
   NoiseDraw gamma, poisson, binomial, von_mises;
 };
 
@@ -41,14 +46,14 @@ struct KernelArguments {
   const KernelInput* inputs;    // by InputId
   const uint64_t* noise_keys;   // by NoiseId
   const NoiseFunctions* noise;  // of the kernel's precision
-  double* objective;            // out, 64: the samples' objectives
-  double* gradient;             // out, as params: the sum of the samples' gradients
+  double* objective;            // out, 64 a group: the samples' objectives
+  double* gradient;             // out, as params, group after group: the sum of the group's gradients
   uint64_t first_sample;
-  int64_t sample_count;  // 1 … 64
+  int64_t sample_count;  // 1 … 64 most_groups
 };
 
 // alea_uniform: once per call, fills `uniform` (reads params; uses the arena as scratch).
-// alea_forward: a group's objective. alea_gradient: its objective and gradient.
+// alea_forward: the groups' objectives. alea_gradient: their objectives and gradients.
 using KernelFunction = void (*)(const KernelArguments*);
 
 }  // namespace alea

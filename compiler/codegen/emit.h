@@ -32,7 +32,8 @@ struct EmitOptions {
 struct EmittedModule {
   std::unique_ptr<llvm::Module> module;
   int64_t workspace_bytes = 0, uniform_bytes = 0;
-  int64_t segment = 0;  // steps whose tape is kept at once
+  int64_t segment = 0;      // steps whose tape is kept at once
+  int64_t most_groups = 1;  // that a call takes: a power of two
 };
 EmittedModule emit_module(const Program&, const EmitOptions&, llvm::LLVMContext&);
 

@@ -166,10 +166,30 @@ void Emitter::add_contributions(std::unordered_map<uint32_t, Carried>& in_regist
   }
 }
 
+std::vector<AccumulatorId> Emitter::sums_of_init() const {
+  std::vector<AccumulatorId> sums;
+  int64_t total = 0;
+  if (!schedule.one_sweep || 2 * context.forward_lanes < group_size) return sums;
+  for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
+    const Accumulator& accumulator = program.accumulators[AccumulatorId{k}];
+    const int64_t count = element_count(accumulator.type.shape);
+    const bool indexed = std::ranges::any_of(accumulator.contributions, [](const Contribution& c) { return bool(c.index); });
+    if (schedule.accumulators[AccumulatorId{k}].form != AccumulatorForm::lanes || has_lanes(program, accumulator.target) ||
+        indexed || total + count > most_register_sums)
+      continue;
+    total += count;
+    sums.push_back(AccumulatorId{k});
+  }
+  return sums;
+}
+
 void Emitter::clear_accumulators() {
+  const std::vector<AccumulatorId> in_registers = sums_of_init();
   for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
     const AccumulatorArea& area = schedule.accumulators[AccumulatorId{k}];
-    if (area.form == AccumulatorForm::unused || area.form == AccumulatorForm::product) continue;
+    if (area.form == AccumulatorForm::unused || area.form == AccumulatorForm::product ||
+        std::ranges::find(in_registers, AccumulatorId{k}) != in_registers.end())
+      continue;
     const int64_t width = area.form == AccumulatorForm::lanes ? group_size : schedule.modulus;
     const int64_t bytes = element_count(program.accumulators[AccumulatorId{k}].type.shape) * width * real_bytes();
     b.CreateMemSet(offset(arena, area.offset), b.getInt8(0), static_cast<uint64_t>(bytes), llvm::Align(64));
@@ -366,44 +386,37 @@ llvm::Function* emit_init_backward(ModuleContext& context) {
   return e.function;
 }
 
-llvm::Function* emit_finish(ModuleContext& context) {
-  Emitter e(context, Phase::finish, 1, "finish_phase");
-  const Program& program = e.program;
-  for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
-    const AccumulatorArea& area = e.schedule.accumulators[AccumulatorId{k}];
-    const Accumulator& accumulator = program.accumulators[AccumulatorId{k}];
-    if (area.form == AccumulatorForm::unused || area.form == AccumulatorForm::product || has_lanes(program, accumulator.target))
-      continue;
-    const bool by_lanes = area.form == AccumulatorForm::lanes;
-    const int64_t width = by_lanes ? group_size : e.schedule.modulus;
-    llvm::Type* type = llvm::FixedVectorType::get(e.real_type(), static_cast<unsigned>(width));
-    llvm::Value* counted = nullptr;
-    if (by_lanes) {
-      std::vector<llvm::Constant*> own;
-      for (int lane = 0; lane < group_size; ++lane) own.push_back(e.b.getInt32(static_cast<uint32_t>(lane)));
-      llvm::Value* count =
-          e.b.CreateTrunc(e.argument(offsetof(KernelArguments, sample_count), e.b.getInt64Ty()), e.b.getInt32Ty());
-      counted = e.b.CreateICmpSLT(llvm::ConstantVector::get(own), e.b.CreateVectorSplat(group_size, count));
-    }
-    e.loop(element_count(accumulator.type.shape), {}, [&](llvm::Value* i, Emitter::Carried) -> Emitter::Carried {
-      llvm::Value* slots = e.offset(e.offset(e.arena, area.offset), i, width * e.real_bytes());
-      llvm::Value* lanes = e.b.CreateAlignedLoad(type, slots, llvm::Align(64));
-      if (by_lanes) lanes = e.b.CreateSelect(counted, lanes, llvm::Constant::getNullValue(type));
-      llvm::Value* out = e.offset(e.offset(e.arena, area.reduced), i, e.real_bytes());
-      e.b.CreateAlignedStore(e.lane_sum(lanes), out, llvm::Align(static_cast<uint64_t>(e.real_bytes())));
-      return {};
-    });
+namespace {
+
+// The sums over the lanes of what the phases before have added up.
+void sum_over_lanes(Emitter& e, AccumulatorId id) {
+  const AccumulatorArea& area = e.schedule.accumulators[id];
+  const bool by_lanes = area.form == AccumulatorForm::lanes;
+  const int64_t width = by_lanes ? group_size : e.schedule.modulus;
+  llvm::Type* type = llvm::FixedVectorType::get(e.real_type(), static_cast<unsigned>(width));
+  llvm::Value* counted = nullptr;
+  if (by_lanes) {
+    std::vector<llvm::Constant*> own;
+    for (int lane = 0; lane < group_size; ++lane) own.push_back(e.b.getInt32(static_cast<uint32_t>(lane)));
+    llvm::Value* count = e.b.CreateTrunc(e.sample_count(), e.b.getInt32Ty());
+    counted = e.b.CreateICmpSLT(llvm::ConstantVector::get(own), e.b.CreateVectorSplat(group_size, count));
   }
-  e.before_loops = e.before_body = e.marker("summed");
-  for (NodeId node : e.plan.order)
-    if (e.graph.op(node) == Op::accumulated) {
-      const int64_t at = e.schedule.accumulators[AccumulatorId{e.graph[node].payload}].reduced;
-      e.set_result(node, e.memory(e.type(node), false, e.offset(e.arena, at), 1));
-    }
-  e.emit_order();
+  e.loop(element_count(e.program.accumulators[id].type.shape), {}, [&](llvm::Value* i, Emitter::Carried) -> Emitter::Carried {
+    llvm::Value* slots = e.offset(e.offset(e.arena, area.offset), i, width * e.real_bytes());
+    llvm::Value* lanes = e.b.CreateAlignedLoad(type, slots, llvm::Align(64));
+    if (by_lanes) lanes = e.b.CreateSelect(counted, lanes, llvm::Constant::getNullValue(type));
+    llvm::Value* out = e.offset(e.offset(e.arena, area.reduced), i, e.real_bytes());
+    e.b.CreateAlignedStore(e.lane_sum(lanes), out, llvm::Align(static_cast<uint64_t>(e.real_bytes())));
+    return {};
+  });
+}
+
+void write_gradients(Emitter& e) {
   llvm::Value* gradient = e.argument(offsetof(KernelArguments, gradient), e.b.getPtrTy());
-  int64_t first = 0;
-  for (const ProgramParam& param : program.params) {
+  int64_t size = 0, first = 0;
+  for (const ProgramParam& param : e.program.params) size += element_count(param.type.shape);
+  if (e.group != nullptr) gradient = e.offset(gradient, e.group, size * 8);
+  for (const ProgramParam& param : e.program.params) {
     const Shape& shape = param.type.shape;
     EmittedValue out = e.memory(param.type, false, nullptr, 1);
     out.base = e.offset(gradient, first * 8);
@@ -415,6 +428,32 @@ llvm::Function* emit_finish(ModuleContext& context) {
     });
     first += element_count(shape);
   }
+}
+
+}  // namespace
+
+llvm::Function* emit_finish(ModuleContext& context) {
+  Emitter e(context, Phase::finish, 1, "finish_phase");
+  const Program& program = e.program;
+  const std::vector<AccumulatorId> summed = e.sums_of_init();
+  e.groups([&] {
+    for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
+      const AccumulatorId id{k};
+      const AccumulatorForm form = e.schedule.accumulators[id].form;
+      if (form == AccumulatorForm::unused || form == AccumulatorForm::product ||
+          has_lanes(program, program.accumulators[id].target) || std::ranges::find(summed, id) != summed.end())
+        continue;
+      sum_over_lanes(e, id);
+    }
+    e.before_loops = e.before_body = e.marker("summed");
+    for (NodeId node : e.plan.order)
+      if (e.graph.op(node) == Op::accumulated) {
+        const int64_t at = e.schedule.accumulators[AccumulatorId{e.graph[node].payload}].reduced;
+        e.set_result(node, e.memory(e.type(node), false, e.offset(e.arena, at), 1));
+      }
+    e.emit_order();
+    write_gradients(e);
+  });
   e.b.CreateRetVoid();
   return e.function;
 }

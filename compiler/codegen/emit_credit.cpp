@@ -16,7 +16,7 @@ class Credit {
     const bool begins = part_ == CreditPart::whole || part_ == CreditPart::begin;
     const bool ends = part_ == CreditPart::whole || part_ == CreditPart::end;
     e.chunk = e.i64(0);
-    llvm::Value* count = e.argument(offsetof(KernelArguments, sample_count), e.b.getInt64Ty());
+    llvm::Value* count = e.sample_count();
     count_ = e.b.CreateSIToFP(count, e.real_type());
     // n / (n - 1), for one sample 1 with no mean.
     llvm::Value* several = e.b.CreateICmpUGT(count, e.i64(1));
@@ -150,7 +150,7 @@ llvm::Value* Emitter::valid() {
   b.SetInsertPoint(before_loops);
   std::vector<llvm::Constant*> own;
   for (int lane = 0; lane < lanes; ++lane) own.push_back(b.getInt32(static_cast<uint32_t>(lane)));
-  llvm::Value* left = b.CreateSub(argument(offsetof(KernelArguments, sample_count), b.getInt64Ty()), chunk);
+  llvm::Value* left = b.CreateSub(sample_count(), chunk);
   valid_ = b.CreateICmpSLT(llvm::ConstantVector::get(own), splat(b.CreateTrunc(left, b.getInt32Ty())));
   valid_at_ = before_loops;
   return valid_;

@@ -58,21 +58,39 @@ llvm::Value* Emitter::any(llvm::Value* mask) {
   return b.CreateICmpNE(b.CreateBitCast(mask, word), llvm::ConstantInt::get(word, 0));
 }
 
+llvm::Value* Emitter::noise_function(size_t field) {
+  llvm::Value* table = argument(offsetof(KernelArguments, noise), b.getPtrTy());
+  return b.CreateLoad(b.getPtrTy(), offset(table, static_cast<int64_t>(field)));
+}
+
+llvm::Value* Emitter::noise_key(NoiseId noise) {
+  llvm::Value* keys = argument(offsetof(KernelArguments, noise_keys), b.getPtrTy());
+  return b.CreateLoad(b.getInt64Ty(), offset(keys, static_cast<int64_t>(noise.index) * 8));
+}
+
 void Emitter::fill_noise(NoiseId noise, llvm::Value* first_time, llvm::Value* time_count) {
   const NoiseArea& area = schedule.noises[noise];
-  llvm::Type *word = b.getInt64Ty(), *pointer = b.getPtrTy();
-  const size_t field =
-      graph.op(area.node) == Op::noise_uniform ? offsetof(NoiseFunctions, uniform) : offsetof(NoiseFunctions, normal);
-  llvm::Value* table = argument(offsetof(KernelArguments, noise), pointer);
-  llvm::Value* function_pointer = b.CreateLoad(pointer, offset(table, static_cast<int64_t>(field)));
-  llvm::Value* keys = argument(offsetof(KernelArguments, noise_keys), pointer);
-  llvm::Value* key = b.CreateLoad(word, offset(keys, static_cast<int64_t>(noise.index) * 8));
+  llvm::Type* word = b.getInt64Ty();
+  const bool uniform_law = graph.op(area.node) == Op::noise_uniform;
+  llvm::Value* fill = noise_function(uniform_law ? offsetof(NoiseFunctions, uniform) : offsetof(NoiseFunctions, normal));
   llvm::Value* out = offset(arena, area.offset);
   if (area.records == schedule.segment && area.records > 1) out = offset(out, in_segment(first_time), area.record_bytes);
-  auto* signature = llvm::FunctionType::get(b.getVoidTy(), {word, word, word, word, word, pointer}, false);
-  b.CreateCall(signature, function_pointer,
-               {key, argument(offsetof(KernelArguments, first_sample), word), first_time, time_count,
-                i64(element_count(graph.shape(area.node))), out});
+  auto* signature = llvm::FunctionType::get(b.getVoidTy(), {word, word, word, word, word, b.getPtrTy()}, false);
+  b.CreateCall(signature, fill,
+               {noise_key(noise), first_sample(), first_time, time_count, i64(element_count(graph.shape(area.node))), out});
+}
+
+// For all groups of the call.
+void Emitter::fill_group_noise(NoiseId noise) {
+  const NoiseArea& area = schedule.noises[noise];
+  llvm::Type* word = b.getInt64Ty();
+  const bool uniform_law = graph.op(area.node) == Op::noise_uniform;
+  llvm::Value* fill =
+      noise_function(uniform_law ? offsetof(NoiseFunctions, group_uniform) : offsetof(NoiseFunctions, group_normal));
+  auto* signature = llvm::FunctionType::get(b.getVoidTy(), {word, word, word, word, word, b.getPtrTy()}, false);
+  b.CreateCall(signature, fill,
+               {noise_key(noise), first_sample(), group_count(), i64(schedule.scratch),
+                i64(element_count(graph.shape(area.node))), offset(arena, area.offset)});
 }
 
 llvm::Function* emit_uniform_phase(ModuleContext& context) {
@@ -82,38 +100,83 @@ llvm::Function* emit_uniform_phase(ModuleContext& context) {
   return e.function;
 }
 
-llvm::Function* emit_init(ModuleContext& context) {
-  Emitter e(context, Phase::init, context.forward_lanes, "init_phase");
-  const Program& program = e.program;
+namespace {
+
+void emit_inputs(Emitter& e) {
   llvm::Type *word = e.b.getInt64Ty(), *pointer = e.b.getPtrTy();
-  for (uint32_t k = 0; k < program.inputs.size(); ++k) {
-    if (e.schedule.inputs[InputId{k}] < 0) continue;
+  for (uint32_t k = 0; k < e.program.inputs.size(); ++k) {
+    const int64_t to = e.schedule.inputs[InputId{k}];
+    if (to < 0) continue;
     // Rows to columns: T out[element][64].
     llvm::Value* input =
         e.offset(e.argument(offsetof(KernelArguments, inputs), pointer), k * static_cast<int64_t>(sizeof(KernelInput)));
-    e.b.CreateCall(
-        e.external(e.symbol("gather_rows"), {pointer, word, word, pointer}),
-        {input, e.argument(offsetof(KernelArguments, first_sample), word),
-         e.i64(element_count(program.inputs[InputId{k}].type.shape)), e.offset(e.arena, e.schedule.inputs[InputId{k}])});
+    const int64_t elements = element_count(e.program.inputs[InputId{k}].type.shape);
+    e.b.CreateCall(e.external(e.symbol("gather_rows"), {pointer, word, word, pointer}),
+                   {input, e.first_sample(), e.i64(elements), e.offset(e.arena, to)});
   }
-  for (uint32_t k = 0; k < program.noises.size(); ++k) {
-    const NodeId node = e.schedule.noises[NoiseId{k}].node;
-    if (node && program.phase[node] == Phase::init) e.fill_noise(NoiseId{k}, e.i64(0), e.i64(0));
+}
+
+void write_objective(Emitter& e, llvm::Value* objective) {
+  llvm::Value* out = e.offset(e.argument(offsetof(KernelArguments, objective), e.b.getPtrTy()), e.chunk, 8);
+  if (e.group != nullptr) out = e.offset(out, e.group, group_size * 8);
+  e.b.CreateAlignedStore(e.b.CreateFPExt(e.splat(objective), e.lanes_type(e.b.getDoubleTy())), out, llvm::Align(8));
+}
+
+// One chunk. Returns what it adds to the sums that are kept in registers; `nothing` is what they begin with.
+Emitter::Carried emit_init_chunk(Emitter& e, const std::vector<AccumulatorId>& sums, llvm::Value* nothing) {
+  const Program& program = e.program;
+  e.emit_order();
+  for (uint32_t k = 0; k < program.states.size(); ++k) {
+    const StateId state{k};
+    if (e.schedule.states[state] >= 0) e.write(program.states[state].init, e.state_slot(state));
   }
-  if (e.schedule.one_sweep) e.clear_accumulators();
-  e.chunks([&] {
-    e.emit_order();
-    for (uint32_t k = 0; k < program.states.size(); ++k) {
-      const StateId state{k};
-      if (e.schedule.states[state] >= 0) e.write(program.states[state].init, e.state_slot(state));
-    }
-    llvm::Value* objective = program.objective_init ? e.scalar(program.objective_init) : e.real(0);
+  llvm::Value* objective = program.objective_init ? e.scalar(program.objective_init) : e.real(0);
+  if (e.context.init_alone) {
+    write_objective(e, objective);
+  } else {
     e.store(e.arena_slot(Type{}, true, e.schedule.objective), {}, objective);
     llvm::Value* steps = e.offset(e.offset(e.arena, e.schedule.steps), e.chunk, 8);
     e.b.CreateAlignedStore(e.splat(e.i64(0)), steps, llvm::Align(8));
-    if (e.schedule.one_sweep) {
-      std::unordered_map<uint32_t, Emitter::Carried> none;
-      e.add_contributions(none);
+  }
+  Emitter::Carried added;
+  if (!e.schedule.one_sweep) return added;
+  std::unordered_map<uint32_t, Emitter::Carried> in_registers;
+  for (const AccumulatorId id : sums)
+    in_registers[id.index].assign(static_cast<size_t>(element_count(program.accumulators[id].type.shape)), nothing);
+  e.add_contributions(in_registers);
+  for (const AccumulatorId id : sums)
+    for (llvm::Value* value : in_registers[id.index]) added.push_back(e.b.CreateSelect(e.valid(), value, e.zero(true)));
+  return added;
+}
+
+}  // namespace
+
+llvm::Function* emit_init(ModuleContext& context) {
+  Emitter e(context, Phase::init, context.forward_lanes, "init_phase");
+  const Program& program = e.program;
+  const std::vector<AccumulatorId> sums = e.sums_of_init();
+  size_t sum_count = 0;
+  for (const AccumulatorId id : sums) sum_count += static_cast<size_t>(element_count(program.accumulators[id].type.shape));
+  for (uint32_t k = 0; k < program.noises.size(); ++k) {
+    const NodeId node = e.schedule.noises[NoiseId{k}].node;
+    if (node && program.phase[node] == Phase::init) e.fill_group_noise(NoiseId{k});
+  }
+  e.groups([&] {
+    emit_inputs(e);
+    if (e.schedule.one_sweep) e.clear_accumulators();
+    // -0 + x = x, whatever the sign of a zero, and costs nothing; at the end a sum of -0 is one of 0.
+    llvm::Value* nothing = e.splat(e.real(-0.0));
+    const Emitter::Carried carried = e.chunks(Emitter::Carried(sum_count, nothing), [&](Emitter::Carried so_far) {
+      const Emitter::Carried added = emit_init_chunk(e, sums, nothing);
+      for (size_t k = 0; k < so_far.size(); ++k) so_far[k] = e.b.CreateFAdd(so_far[k], added[k]);
+      return so_far;
+    });
+    size_t at = 0;
+    for (const AccumulatorId id : sums) {
+      const EmittedValue out =
+          e.memory(program.accumulators[id].type, false, e.offset(e.arena, e.schedule.accumulators[id].reduced), 1);
+      e.each(program.accumulators[id].type.shape,
+             [&](const Index& index) { e.store(out, index, e.b.CreateFAdd(e.lane_sum(carried[at++]), e.real(0))); });
     }
   });
   e.b.CreateRetVoid();
@@ -284,8 +347,7 @@ llvm::Function* emit_final(ModuleContext& context) {
     e.emit_order();
     llvm::Value* objective = e.load(e.arena_slot(Type{}, true, e.schedule.objective), {});
     if (e.program.objective_final) objective = e.b.CreateFAdd(objective, e.splat(e.scalar(e.program.objective_final)));
-    llvm::Value* out = e.offset(e.argument(offsetof(KernelArguments, objective), e.b.getPtrTy()), e.chunk, 8);
-    e.b.CreateAlignedStore(e.b.CreateFPExt(objective, e.lanes_type(e.b.getDoubleTy())), out, llvm::Align(8));
+    write_objective(e, objective);
   });
   e.b.CreateRetVoid();
   return e.function;

@@ -193,7 +193,7 @@ void Emitter::emit_draw(NodeId node) {
   llvm::Value* draw = b.CreateLoad(pointer, offset(table, static_cast<int64_t>(field)));
   llvm::Value* keys = argument(offsetof(KernelArguments, noise_keys), pointer);
   llvm::Value* key = b.CreateLoad(word, offset(keys, static_cast<int64_t>(graph[node].payload) * 8));
-  llvm::Value* first = b.CreateAdd(argument(offsetof(KernelArguments, first_sample), word), chunk);
+  llvm::Value* first = b.CreateAdd(first_sample(), chunk);
   b.CreateCall(signature, draw,
                {key, first, time ? time : i64(0), i64(element_count(shape)), i64(lanes), operands[0], operands[1], drawn.base});
   if (schedule.home[node] == Home::phase) return set_result(node, drawn);

@@ -92,15 +92,34 @@ void choose_lanes(ModuleContext& context) {
   if (context.program.alive) context.backward_lanes = std::min(context.backward_lanes, context.forward_lanes);
 }
 
-}  // namespace
+bool is_init_alone(const Program& program, const Schedule& schedule) {
+  return program.horizon == 0 && schedule.order[static_cast<size_t>(Phase::final)].empty() && !program.objective_final &&
+         (!schedule.options.gradient || !program.has_gradient || schedule.one_sweep);
+}
 
-namespace {
+// As many groups as stay in the first cache: a small program's constants, calls and first registers then cost little.
+int64_t groups_of_a_call(const ModuleContext& context) {
+  constexpr int64_t most = 16, most_bytes = 24 * 1024;
+  int64_t groups = 1;
+  if (!context.init_alone) return groups;
+  for (const AccumulatorArea& area : context.schedule.accumulators)
+    if (area.form == AccumulatorForm::product) return groups;
+  while (groups < most && 2 * groups * context.schedule.scratch <= most_bytes) groups *= 2;
+  return groups;
+}
+
+std::vector<llvm::Function*> forward_phases(ModuleContext& context) {
+  if (context.init_alone) return {emit_init(context)};
+  llvm::Function* init = emit_init(context);
+  llvm::Function* steps = emit_steps(context);
+  return {init, steps, emit_final(context)};
+}
 
 // The phases of a group's objective and gradient, in their order.
 std::vector<llvm::Function*> gradient_phases(ModuleContext& context) {
   const bool credits = !context.program.advantages.empty();
   std::vector<llvm::Function*> phases = {emit_init(context)};
-  llvm::Function* steps = emit_steps(context);
+  llvm::Function* steps = context.init_alone ? nullptr : emit_steps(context);
   if (context.schedule.has_checkpoints(context.program)) {
     phases.insert(phases.end(), {emit_segments(context, steps), emit_final(context)});
     if (credits) phases.push_back(emit_credit(context, CreditPart::begin));
@@ -109,7 +128,7 @@ std::vector<llvm::Function*> gradient_phases(ModuleContext& context) {
     phases.push_back(emit_segments_backward(context, steps, credit, emit_step_backward(context)));
     if (credits) phases.push_back(emit_credit(context, CreditPart::end));
     phases.push_back(emit_init_backward(context));
-  } else {
+  } else if (!context.init_alone) {
     phases.insert(phases.end(), {steps, emit_final(context)});
     if (credits) phases.push_back(emit_credit(context, CreditPart::whole));
     if (!context.schedule.one_sweep)
@@ -141,12 +160,17 @@ EmittedModule emit_module_within(const Program& program, const EmitOptions& opti
   ModuleContext alone{program, options, forward, options.objective_function ? *out.module : discarded};
   choose_lanes(with_gradient);
   choose_lanes(alone);
+  with_gradient.init_alone = is_init_alone(program, whole);
+  alone.init_alone = is_init_alone(program, forward);
+  out.most_groups = std::min(groups_of_a_call(with_gradient), groups_of_a_call(alone));
+  with_gradient.most_groups = alone.most_groups = out.most_groups;
   ModuleContext shared{program, options, whole, *out.module};
   emit_entry(shared, "alea_uniform", {emit_uniform_phase(shared)});
-  emit_entry(alone, "alea_forward", {emit_init(alone), emit_steps(alone), emit_final(alone)});
+  emit_entry(alone, "alea_forward", forward_phases(alone));
   if (program.has_gradient) emit_entry(with_gradient, "alea_gradient", gradient_phases(with_gradient));
   const int64_t scratch = std::max(with_gradient.scratch_bytes, shared.scratch_bytes);
-  out.workspace_bytes = std::max(forward.scratch + alone.scratch_bytes, whole.scratch + scratch);
+  out.workspace_bytes =
+      std::max(out.most_groups * forward.scratch + alone.scratch_bytes, out.most_groups * whole.scratch + scratch);
   out.segment = whole.segment;
 
   std::string complaint;

@@ -70,7 +70,7 @@ Emitter::Emitter(ModuleContext& context, Phase phase, int lanes, const std::stri
   arguments = function->getArg(0);
   params = function->getArg(1);
   uniform = function->getArg(2);
-  arena = function->getArg(3);
+  arena = whole_arena_ = function->getArg(3);
   b.SetInsertPoint(llvm::BasicBlock::Create(b.getContext(), "entry", function));
   first_step = i64(0);
   end_step = i64(program.horizon);
@@ -142,15 +142,34 @@ void Emitter::each(const Shape& shape, const std::function<void(const Index&)>& 
   if (element_count(shape) > 0) nest(0);
 }
 
-void Emitter::chunks(const std::function<void()>& body) {
-  auto turn = [&](llvm::Value* i, Carried) {
+Emitter::Carried Emitter::chunks(Carried initial, const std::function<Carried(Carried)>& body) {
+  auto turn = [&](llvm::Value* i, Carried carried) {
     chunk = b.CreateMul(i, i64(lanes), "chunk");
     before_loops = before_body = marker("chunk");
+    return body(std::move(carried));
+  };
+  if (lanes == group_size) return turn(i64(0), std::move(initial));
+  return rolled_loop(i64(group_size / lanes), std::move(initial), turn);
+}
+
+void Emitter::chunks(const std::function<void()>& body) {
+  chunks(Carried{}, [&](Carried) {
     body();
     return Carried{};
-  };
-  if (lanes == group_size) turn(i64(0), {});
-  else rolled_loop(i64(group_size / lanes), {}, turn);
+  });
+}
+
+void Emitter::groups(const std::function<void()>& body) {
+  if (context.most_groups == 1) return body();
+  rolled_loop(group_count(), {}, [&](llvm::Value* i, const Carried&) -> Carried {
+    group = i;
+    arena = offset(whole_arena_, group, schedule.scratch);
+    before_loops = before_body = marker("group");
+    body();
+    return {};
+  });
+  group = nullptr;
+  arena = whole_arena_;
 }
 
 // --- memory
@@ -170,6 +189,22 @@ llvm::Value* Emitter::offset(llvm::Value* base, llvm::Value* count, int64_t byte
 
 llvm::Value* Emitter::argument(size_t field_offset, llvm::Type* type) {
   return b.CreateLoad(type, offset(arguments, static_cast<int64_t>(field_offset)));
+}
+
+llvm::Value* Emitter::first_sample() {
+  llvm::Value* first = argument(offsetof(KernelArguments, first_sample), b.getInt64Ty());
+  return group == nullptr ? first : b.CreateAdd(first, b.CreateMul(group, i64(group_size)));
+}
+
+llvm::Value* Emitter::sample_count() {
+  llvm::Value* count = argument(offsetof(KernelArguments, sample_count), b.getInt64Ty());
+  return group == nullptr ? count : b.CreateSub(count, b.CreateMul(group, i64(group_size)));
+}
+
+llvm::Value* Emitter::group_count() {
+  if (context.most_groups == 1) return i64(1);
+  llvm::Value* count = argument(offsetof(KernelArguments, sample_count), b.getInt64Ty());
+  return b.CreateUDiv(b.CreateAdd(count, i64(group_size - 1)), i64(group_size));
 }
 
 int64_t Emitter::element_bytes(bool lanes, bool boolean, int64_t lane_width) const {
@@ -264,7 +299,7 @@ EmittedValue Emitter::new_buffer(const Type& type, bool with_lanes, NodeId owner
   const int64_t at = scratch.allocate(bytes);
   if (owner) owned_.push_back({plan.last_use[owner], at, bytes});
   context.scratch_bytes = std::max(context.scratch_bytes, scratch.peak());
-  return memory(type, with_lanes, offset(arena, schedule.scratch + at), lanes);
+  return memory(type, with_lanes, offset(whole_arena_, context.most_groups * schedule.scratch + at), lanes);
 }
 
 void Emitter::release_after(uint32_t position) {

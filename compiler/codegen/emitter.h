@@ -38,6 +38,10 @@ struct ModuleContext {
   llvm::Module& module;
   int forward_lanes = 0, backward_lanes = 0;
   int64_t scratch_bytes = 0;  // the largest that a function asked for
+  // Init is all there is to compute: it writes the objectives itself.
+  bool init_alone = false;
+  // Several groups a call, each with an area of its own in the arena, schedule.scratch bytes apart; scratch follows them.
+  int64_t most_groups = 1;
 };
 
 // The products of a large outer product, to be added to an accumulator's slots some steps at a time.
@@ -64,6 +68,7 @@ class Emitter {
   llvm::IRBuilder<> b;
   llvm::Function* function = nullptr;
   llvm::Value *arguments = nullptr, *params = nullptr, *uniform = nullptr, *arena = nullptr;
+  llvm::Value* group = nullptr;                                       // i64: its number in the call; null: there is one
   llvm::Value* chunk = nullptr;                                       // i64: the chunk's first lane in the group
   llvm::Value* time = nullptr;                                        // i64, in step phases
   llvm::Value *first_step = nullptr, *end_step = nullptr;             // i64: of the segment whose tape there is
@@ -87,7 +92,9 @@ class Emitter {
   Carried loop(int64_t count, Carried initial, const std::function<Carried(llvm::Value*, Carried)>& body);
   Carried rolled_loop(llvm::Value* count, Carried initial, const std::function<Carried(llvm::Value*, Carried)>& body);
   void each(const Shape&, const std::function<void(const Index&)>& body);
+  void groups(const std::function<void()>& body);  // of the call; sets `group` and `arena`
   void chunks(const std::function<void()>& body);  // over the group; sets `chunk` and `before_loops`
+  Carried chunks(Carried initial, const std::function<Carried(Carried)>& body);
   // Splits the block so that a later load may be placed before what follows.
   llvm::Instruction* marker(const char* name);
 
@@ -95,6 +102,9 @@ class Emitter {
   llvm::Value* offset(llvm::Value* base, int64_t bytes);
   llvm::Value* offset(llvm::Value* base, llvm::Value* count, int64_t bytes);
   llvm::Value* argument(size_t field_offset, llvm::Type*);
+  llvm::Value* first_sample();  // of the group
+  llvm::Value* sample_count();  // from the group's first sample on: may exceed 64
+  llvm::Value* group_count();   // of the call
   EmittedValue memory(const Type&, bool lanes, llvm::Value* base, int64_t lane_width, bool real_in_memory = false);
   EmittedValue arena_slot(const Type&, bool lanes, int64_t offset,
                           bool real_in_memory = false);  // [element][64], this chunk's part
@@ -172,6 +182,7 @@ class Emitter {
   // Writes large values over the memory that some of them may still be read from.
   void replace(const std::vector<std::pair<NodeId, EmittedValue>>& values_and_targets);
   void fill_noise(NoiseId, llvm::Value* first_time, llvm::Value* time_count);
+  void fill_group_noise(NoiseId);
   llvm::Value* any(llvm::Value* mask);
   llvm::Value* lane_sum(llvm::Value* vector);  // a fixed tree: lane i with lane i + half
   llvm::Value* valid();                        // the lanes that count, of this chunk
@@ -186,12 +197,17 @@ class Emitter {
   void defer(const DeferredOuter&, llvm::Value* turn);
   void flush_rest(const DeferredOuter&, llvm::Value* steps);
   void add_contributions(std::unordered_map<uint32_t, Carried>& in_registers);
+  // The sums that init adds up in registers and over its lanes, where its chunks are the two halves of the tree or all of it.
+  std::vector<AccumulatorId> sums_of_init() const;
 
  private:
   EmittedValue load_elsewhere(NodeId);
   EmittedValue registers_from(NodeId, EmittedValue);
   void keep(NodeId);  // stores a value that outlives the phase at its home
   llvm::Type* real_;
+  llvm::Value* whole_arena_ = nullptr;
+  llvm::Value* noise_function(size_t field);
+  llvm::Value* noise_key(NoiseId);
   struct Owned {
     uint32_t last_use;
     int64_t offset, bytes;

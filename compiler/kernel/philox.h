@@ -78,7 +78,7 @@ struct NormalPair {
   Real<B> first, second;
 };
 template <class B>
-NormalPair<B> normal_pair(Real<B> u, Real<B> v) {
+[[gnu::always_inline]] inline NormalPair<B> normal_pair(Real<B> u, Real<B> v) {
   const Real<B> radius = sqrt(-2.0 * log_by_table(u));
   const SinCos<B> angle = sincos_of_turns(v);
   return {radius * angle.cos, radius * angle.sin};

@@ -144,13 +144,15 @@ struct Runner {
     if (keys.empty())
       for (uint32_t k = 0; k < program.noises.size(); ++k) keys.push_back(0x1234 + k);
   }
+  // Several groups, one after another, where `count` is more than 64.
   NativeResult run(uint64_t group, int64_t count, bool gradient = true) {
     if (!arena) prepare();
     NativeResult result;
-    result.objective.assign(64, std::nan(""));
+    const auto groups = static_cast<size_t>((count + 63) / 64);
+    result.objective.assign(64 * groups, std::nan(""));
     int64_t size = 0;
     for (const ProgramParam& param : program.params) size += element_count(param.type.shape);
-    result.gradient.assign(static_cast<size_t>(size), std::nan(""));
+    result.gradient.assign(static_cast<size_t>(size) * groups, std::nan(""));
     std::vector<KernelInput> rows;
     for (uint32_t k = 0; k < inputs.size(); ++k)
       rows.push_back(

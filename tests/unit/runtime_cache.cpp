@@ -26,7 +26,7 @@ struct Folder {
 
 bool holds(const Folder& folder, const std::string& key, const std::string& object) {
   const auto found = load_kernel(folder.name(), key);
-  return found && found->object == object && found->workspace_bytes == 7 && found->uniform_bytes == 8;
+  return found && found->object == object && found->workspace_bytes == 7 && found->uniform_bytes == 8 && found->most_groups == 4;
 }
 
 }  // namespace
@@ -34,8 +34,8 @@ bool holds(const Folder& folder, const std::string& key, const std::string& obje
 TEST_CASE("a kept kernel comes back, for its own key alone", "[cache]") {
   const Folder folder;
   CHECK(!load_kernel(folder.name(), "one"));
-  save_kernel(folder.name(), "one", {7, 8, "object"});
-  save_kernel(folder.name(), "two", {7, 8, std::string("\0x", 2)});
+  save_kernel(folder.name(), "one", {7, 8, 4, "object"});
+  save_kernel(folder.name(), "two", {7, 8, 4, std::string("\0x", 2)});
   CHECK(holds(folder, "one", "object"));
   CHECK(holds(folder, "two", std::string("\0x", 2)));
   CHECK(!load_kernel(folder.name(), "three"));
@@ -46,13 +46,13 @@ TEST_CASE("a kept kernel comes back, for its own key alone", "[cache]") {
   fs::copy_file(files[first_is_one ? 0 : 1], files[first_is_one ? 1 : 0], fs::copy_options::overwrite_existing);
   CHECK(holds(folder, "one", "object"));
   CHECK(!load_kernel(folder.name(), "two"));
-  save_kernel(folder.name(), "two", {7, 8, "anew"});
+  save_kernel(folder.name(), "two", {7, 8, 4, "anew"});
   CHECK(holds(folder, "two", "anew"));
 }
 
 TEST_CASE("a kernel damaged anywhere counts as missing", "[cache]") {
   const Folder folder;
-  save_kernel(folder.name(), "key", {7, 8, "object"});
+  save_kernel(folder.name(), "key", {7, 8, 4, "object"});
   const std::string path = folder.files()[0].string(), whole = read_file(path);
   for (size_t k = 0; k < whole.size(); ++k) {
     std::string damaged = whole;
@@ -77,7 +77,7 @@ TEST_CASE("many threads may keep one kernel at once", "[cache]") {
   for (int k = 0; k < 8; ++k)
     threads.emplace_back([&] {
       for (int turn = 0; turn < 20; ++turn) {
-        save_kernel(folder.name(), "key", {7, 8, object});
+        save_kernel(folder.name(), "key", {7, 8, 4, object});
         wrong += holds(folder, "key", object) ? 0 : 1;
       }
     });
@@ -90,7 +90,7 @@ TEST_CASE("the cache stays within its bound: what was used longest ago goes firs
   const Folder folder;
   const std::string object(1000, 'x');
   for (int k = 0; k < 20; ++k) {
-    save_kernel(folder.name(), std::to_string(k), {7, 8, object}, 6000);
+    save_kernel(folder.name(), std::to_string(k), {7, 8, 4, object}, 6000);
     if (k > 0) CHECK(holds(folder, "0", object));  // used again each time
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
@@ -100,7 +100,7 @@ TEST_CASE("the cache stays within its bound: what was used longest ago goes firs
   CHECK(total > 3000);
   CHECK(holds(folder, "19", object));
   CHECK(!load_kernel(folder.name(), "1"));
-  save_kernel(folder.name(), "large", {7, 8, std::string(5000, 'x')}, 6000);
+  save_kernel(folder.name(), "large", {7, 8, 4, std::string(5000, 'x')}, 6000);
   CHECK(!load_kernel(folder.name(), "large"));
 }
 

@@ -31,21 +31,41 @@ void compare_blocks(NoiseFill fill, T (*reference)(uint64_t, bool, uint64_t, uin
   int64_t wrong = 0;
   for (const uint64_t first_sample : {uint64_t{0}, uint64_t{192}, (uint64_t{1} << 32) - 64, uint64_t{5} << 32})
     for (const uint64_t first_time : {0, 1, 2, 3, 6})
-      for (const int64_t time_count : {0, 1, 2, 5}) {
+      for (const int64_t time_count : {1, 2, 5}) {
         constexpr int64_t elements = 3;
-        const bool timed = time_count > 0;
-        const int64_t records = timed ? time_count : 1;
-        std::vector<T> out(static_cast<size_t>(64 * elements * records) + 1, T{-100});
-        fill(key, first_sample, timed ? first_time : 0, time_count, elements, out.data());
-        for (int64_t t = 0; t < records; ++t)
+        std::vector<T> out(static_cast<size_t>(64 * elements * time_count) + 1, T{-100});
+        fill(key, first_sample, first_time, time_count, elements, out.data());
+        for (int64_t t = 0; t < time_count; ++t)
           for (int64_t e = 0; e < elements; ++e)
             for (int64_t lane = 0; lane < 64; ++lane) {
-              const T expected = reference(key, timed, first_sample + static_cast<uint64_t>(lane),
-                                           timed ? first_time + static_cast<uint64_t>(t) : 0, static_cast<uint64_t>(e));
+              const T expected = reference(key, true, first_sample + static_cast<uint64_t>(lane),
+                                           first_time + static_cast<uint64_t>(t), static_cast<uint64_t>(e));
               wrong += std::memcmp(&expected, &out[static_cast<size_t>((t * elements + e) * 64 + lane)], sizeof(T)) != 0;
             }
         wrong += out.back() != T{-100};
       }
+  CHECK(wrong == 0);
+}
+
+// Groups of draws without time, each after a gap; two of them lie across a multiple of 2^32 samples.
+template <class T>
+void compare_groups(NoiseFillGroups fill, T (*reference)(uint64_t, bool, uint64_t, uint64_t, uint64_t)) {
+  const uint64_t key = noise_key(7, "u");
+  constexpr int64_t elements = 3, gap = 32, width = 64 * elements + gap;
+  int64_t wrong = 0;
+  for (const uint64_t first_sample : {uint64_t{0}, uint64_t{192}, (uint64_t{1} << 32) - 64, uint64_t{5} << 32})
+    for (const int64_t groups : {1, 2, 5}) {
+      std::vector<T> out(static_cast<size_t>(width * groups), T{-100});
+      fill(key, first_sample, groups, width * static_cast<int64_t>(sizeof(T)), elements, out.data());
+      for (int64_t group = 0; group < groups; ++group) {
+        for (int64_t k = 0; k < 64 * elements; ++k) {
+          const T expected =
+              reference(key, false, first_sample + static_cast<uint64_t>(64 * group + k % 64), 0, static_cast<uint64_t>(k / 64));
+          wrong += std::memcmp(&expected, &out[static_cast<size_t>(group * width + k)], sizeof(T)) != 0;
+        }
+        for (int64_t k = 64 * elements; k < width; ++k) wrong += out[static_cast<size_t>(group * width + k)] != T{-100};
+      }
+    }
   CHECK(wrong == 0);
 }
 
@@ -66,11 +86,12 @@ double critical(size_t count) { return 2.47 / std::sqrt(static_cast<double>(coun
 double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
 
 template <class T>
-std::vector<double> collect(NoiseFill fill, int64_t time_count) {
+std::vector<double> collect(NoiseFill fill, NoiseFillGroups fill_groups, int64_t time_count) {
   std::vector<T> block(64 * 4 * 16);
   std::vector<double> draws;
   for (uint64_t group = 0; group < 40; ++group) {
-    fill(noise_key(11, "x"), 64 * group, 0, time_count, 4, block.data());
+    if (time_count > 0) fill(noise_key(11, "x"), 64 * group, 0, time_count, 4, block.data());
+    else fill_groups(noise_key(11, "x"), 64 * group, 1, 0, 4, block.data());
     draws.insert(draws.end(), block.begin(), block.begin() + 64 * 4 * std::max<int64_t>(time_count, 1));
   }
   return draws;
@@ -115,9 +136,13 @@ TEST_CASE("every compilation of the noise gives the reference's bits") {
   for (const NoiseKernel& kernel : noise_kernels()) {
     INFO(kernel.name);
     compare_blocks<double>(kernel.in_double.uniform, uniform_draw<double>);
+    compare_groups<double>(kernel.in_double.group_uniform, uniform_draw<double>);
     compare_blocks<double>(kernel.in_double.normal, normal_draw<double>);
+    compare_groups<double>(kernel.in_double.group_normal, normal_draw<double>);
     compare_blocks<float>(kernel.in_single.uniform, uniform_draw<float>);
+    compare_groups<float>(kernel.in_single.group_uniform, uniform_draw<float>);
     compare_blocks<float>(kernel.in_single.normal, normal_draw<float>);
+    compare_groups<float>(kernel.in_single.group_normal, normal_draw<float>);
   }
 }
 
@@ -125,10 +150,11 @@ TEST_CASE("uniform and normal draws have their laws") {
   for (const int64_t time_count : {0, 7, 16}) {
     for (const bool single : {false, true}) {
       const NoiseFunctions& noise = single ? noise_functions_single() : noise_functions_double();
-      const auto collected = [&](NoiseFill fill) {
-        return single ? collect<float>(fill, time_count) : collect<double>(fill, time_count);
+      const auto collected = [&](NoiseFill fill, NoiseFillGroups groups) {
+        return single ? collect<float>(fill, groups, time_count) : collect<double>(fill, groups, time_count);
       };
-      const std::vector<double> uniform = collected(noise.uniform), normal = collected(noise.normal);
+      const std::vector<double> uniform = collected(noise.uniform, noise.group_uniform),
+                                normal = collected(noise.normal, noise.group_normal);
       CHECK(distance(uniform, [](double x) { return x; }) < critical(uniform.size()));
       CHECK(distance(normal, normal_cdf) < critical(normal.size()));
       CHECK(std::ranges::all_of(uniform, [](double u) { return u > 0 && u < 1; }));

@@ -86,6 +86,37 @@ TEST_CASE("blocks of groups reduce to the same bits as groups alone", "[statisti
     CHECK(results.back().objective.m2 == results[0].objective.m2);
     CHECK(results.back().gradient.m2 == results[0].gradient.m2);
   }
+  // Four groups at a time, but for the rest.
+  TreeReduction tree;
+  BlockReduction block;
+  std::vector<double> objectives, sums;
+  for (int64_t group = 0; group < groups; ++group) {
+    const std::vector<double> samples = samples_of(group);
+    const double sum = std::accumulate(samples.begin(), samples.end(), 0.0);
+    if (group == groups - 1) {
+      CHECK(block.add(samples, std::vector<double>{sum}));
+      break;
+    }
+    objectives.insert(objectives.end(), samples.begin(), samples.end());
+    sums.push_back(sum);
+    if (sums.size() < 4) continue;
+    CHECK(block.add_full_groups(objectives, sums));
+    objectives.clear();
+    sums.clear();
+  }
+  block.move_to(tree, 0);
+  const Partial together = tree.finish();
+  CHECK(together.groups == groups);
+  CHECK(together.objective.mean == results[0].objective.mean);
+  CHECK(together.objective.m2 == results[0].objective.m2);
+  CHECK(together.gradient.mean == results[0].gradient.mean);
+  CHECK(together.gradient.m2 == results[0].gradient.m2);
+  objectives.assign(128, 1.0);
+  objectives[70] = INFINITY;
+  CHECK_FALSE(BlockReduction().add_full_groups(objectives, std::vector<double>{1, 2}));
+  objectives[70] = 1;
+  CHECK_FALSE(BlockReduction().add_full_groups(objectives, std::vector<double>{1, NAN}));
+  CHECK(BlockReduction().add_full_groups(objectives, std::vector<double>{1, 2}));
 }
 
 TEST_CASE("in order, only about log2(groups) partials wait", "[statistics]") {
