@@ -68,6 +68,7 @@ Target host_target() {
   Target target{llvm::sys::getProcessTriple(), std::string(llvm::sys::getHostCPUName()), host_features()};
   initialise(llvm::Triple(target.triple));
   if (const std::string what = lacking(target); !what.empty()) throw MachineError{"this processor " + what};
+  initialise(llvm::Triple(target.triple));  // an object file from the cache is linked without a machine of make_machine
   return target;
 }
 

@@ -150,6 +150,21 @@ TEST_CASE("consts, params and seeds from the command line count") {
         json_of("run - --samples 1000 --seed 2", toy).at("objective"));
 }
 
+TEST_CASE("a second process takes the kernel from the cache, to the same bits") {
+  const test::Folder cache;
+  const auto run = [&] {
+    auto result = test::run_command("XDG_CACHE_HOME=" + cache.path.string() + " alea grad - --json", root, toy);
+    INFO(result.error);
+    REQUIRE(result.status == 0);
+    Json json = Json::parse(result.out);
+    json.erase("seconds");
+    return json;
+  };
+  const Json first = run();
+  REQUIRE(!fs::is_empty(cache.path));
+  CHECK(run() == first);
+}
+
 TEST_CASE("explain --why-not answers for every estimator") {
   const std::string model = R"(graph g {
   param t: real = 0.5
