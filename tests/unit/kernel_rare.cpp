@@ -179,6 +179,19 @@ TEST_CASE("the forms over arrays give the bits of the one-number forms", "[rare]
   for (size_t i = 0; i < xs.size(); ++i) CHECK(narrow_out[i] == elementary::apply(Op::lgamma, narrow[i]));
 }
 
+TEST_CASE("the gamma draw's derivative has the same bits whatever stands beside it", "[rare]") {
+  const std::vector<double> values = arguments(1e-3, 40, 67, true);
+  std::vector<double> out(values.size());
+  const auto check = [&](const std::vector<double>& shapes) {
+    rare::gamma_grad(static_cast<int64_t>(values.size()), shapes.data(), values.data(), out.data());
+    for (size_t i = 0; i < values.size(); ++i) CHECK(out[i] == rare::gamma_grad(shapes[i], values[i]));
+  };
+  for (const double shape : {0.05, 2.5, 12.0, 30.0}) check(std::vector<double>(values.size(), shape));
+  std::vector<double> mixed;
+  for (size_t i = 0; i < values.size(); ++i) mixed.push_back(std::array{0.05, 2.5, 30.0, 2.5, 12.0}[i % 5]);
+  check(mixed);
+}
+
 TEST_CASE("the gamma draw's derivative in the shape", "[rare]") {
   double error = 0;
   for (const double a : {1e-3, 0.03, 0.3, 0.9999, 1.0, 1.7, 5.0, 40.0, 900.0, 1e4})
@@ -190,6 +203,13 @@ TEST_CASE("the gamma draw's derivative in the shape", "[rare]") {
       INFO(a << " " << x << " " << value << " " << truth);
       CHECK(std::fabs(value - truth) <= 1e-8 * std::fabs(truth));
       error = std::max(error, std::fabs(value / truth - 1));
+    }
+  // Where the number of terms changes, as far as the sums reach, and a step beyond.
+  for (const double a : {0.02, 0.0999, 0.4999, 1.2, 1.9, 2.7499, 4.5, 7.0, 9.0, 12.9999, 13.0, 13.0001})
+    for (const double part : {1e-6, 0.3, 0.7, 0.95, 0.9999, 1.0001, 1.2}) {
+      const double x = part * (a + 4 * std::sqrt(a) + 1), truth = exact_gamma_grad(a, x), value = rare::gamma_grad(a, x);
+      INFO(a << " " << x << " " << value << " " << truth);
+      CHECK(std::fabs(value - truth) <= 1e-9 * std::fabs(truth));
     }
   std::printf("gamma_grad       largest relative error %.1e\n", error);
   CHECK(std::isnan(rare::gamma_grad(-1, 1)));
