@@ -227,7 +227,8 @@ struct NoiseBlocks {
         for (int k = 0; k < word_lanes; ++k) more |= state.more.value[k];
         return more != 0;
       };
-      while (any()) Law::advance(state, a, b);
+      // A step too many changes nothing, and asking costs more than a step.
+      while (any()) Law::advance(state, a, b), Law::advance(state, a, b);
       const Doubles found = Law::found(state, a, b).value;
       for (int k = 0; k < word_lanes; ++k) block.value[waiting.at(begin + k)] = found[k];
     }

@@ -9,7 +9,6 @@
 #include <cmath>
 #include <limits>
 
-#include "compiler/kernel/elementary_gamma.h"
 #include "compiler/kernel/elementary_normal.h"
 #include "compiler/kernel/philox.h"
 
@@ -40,17 +39,45 @@ struct Proposal {
   Mask<B> accepted;
 };
 
-// The outcomes 0, 1, … in turn until their probabilities sum to u: `more` where the search goes on.
+// The outcomes 0, 1, … in turn until their probabilities sum to u: `more` where the search goes on. It goes on at the same
+// outcome, `step`, wherever it does, so that what an outcome needs does not wait for the one before.
 template <class B>
 struct Search {
   Real<B> u, k, probability, sum;
   Mask<B> more;
+  Real<B> step, odds;            // odds: what a law keeps from its beginning
   void advance(Real<B> ratio) {  // of the next outcome's probability to this one's
-    k = select(more, k + 1.0, k);
-    probability = select(more, probability * ratio, probability);
-    sum = select(more, sum + probability, sum);
+    step = step + 1.0;
+    k = select(more, step, k);
+    // Where the search has ended they go on for nothing: the sum never falls below u again.
+    probability = probability * ratio;
+    sum = sum + probability;
   }
 };
+
+// What log k! - (k log k - k + ½ log 2πk) is for k = 1 … 15; for 0, where k log k counts as 0 and ½ log 2πk as ½ log 2π, too.
+alignas(64) inline constexpr double stirling_rests[16] = {
+    -0x1.d67f1c864beb5p-1, 0x1.4c071bcda0a5bp-4, 0x1.52a9b923ea649p-5, 0x1.c579a268d80b3p-6,
+    0x1.54a2662fd78a9p-6,  0x1.10b4e513fcbedp-6, 0x1.c6b167bebdf36p-7, 0x1.85d4d612e4a86p-7,
+    0x1.552805e7b3076p-7,  0x1.2f4871b12ab64p-7, 0x1.10f9d4c0743a7p-7, 0x1.f0593088014f8p-8,
+    0x1.c7018733aa9c6p-8,  0x1.a40514700f36cp-8, 0x1.86076c002d4a7p-8, 0x1.6c08f6f194a10p-8};
+
+// The same for every whole k ≥ 0, by a table and from 16 on by the series Σ B_2j / (2j (2j-1) k^(2j-1)).
+template <class B>
+Real<B> stirling_rest(Real<B> k) {
+  const Mask<B> tabled = k < 16.0;
+  const Real<B> inverse = 1.0 / select(tabled, 16.0, k);
+  const Whole<B> index = bits(select(tabled, k, 0.0) + Format<B>::rounder);
+  const Real<B> table = {k.builder, k.builder->look_up(stirling_rests, index.value)};
+  return select(tabled, table, inverse * polynomial(inverse * inverse, 1.0 / 12, -1.0 / 360, 1.0 / 1260, -1.0 / 1680));
+}
+
+// log k! for whole k ≥ 0
+template <class B>
+Real<B> log_factorial(Real<B> k) {
+  const Real<B> logarithm = log_by_table(select(k < 1.0, 1.0, k));
+  return fma(k + 0.5, logarithm, 0x1.d67f1c864beb5p-1 - k) + stirling_rest(k);
+}
 
 // gamma(shape, 1), Marsaglia and Tsang 2000. For shape ≥ 1: d v with d = shape - 1/3, v = (1 + z/√(9 d))³ for a normal z,
 // accepted when log u < z²/2 + d (1 - v + log v). For shape < 1: gamma(shape + 1) u^(1/shape), in logarithms; what
@@ -98,11 +125,12 @@ struct PoissonLaw {
   template <class B>
   static Search<B> begin(const Words<B>& words, Real<B> rate, Real<B>) {
     const Real<B> none = exp(-rate), u = words.first();
-    return {u, constant_like(rate, 0.0), none, none, none < u};
+    const Real<B> zero = constant_like(rate, 0.0);
+    return {u, zero, none, none, none < u, zero, zero};
   }
   template <class B>
   static void advance(Search<B>& search, Real<B> rate, Real<B>) {
-    search.advance(rate / (search.k + 1.0));
+    search.advance(rate / (search.step + 1.0));
     search.more = (search.sum < search.u) & (search.k < 1000.0);
   }
   template <class B>
@@ -117,8 +145,11 @@ struct PoissonLaw {
     const Real<B> k = floor((2.0 * a / us + b) * u + rate + 0.43);
     const Mask<B> at_once = (0.07 <= us) & (v <= v_r);
     const Mask<B> refused = (k < 0.0) | ((us < 0.013) & (us < v));
-    const Real<B> whole = select(k < 0.0, 0.0, k);
-    const Mask<B> below = log(v * inverse_alpha / (a / (us * us) + b)) <= whole * log(rate) - rate - lgamma_positive(whole + 1.0);
+    // log (v / (α (a/us² + b))) ≤ k log rate - rate - log k!, with k (log rate - log k), which keeps its digits, and √(2πk)
+    // taken to the left.
+    const Real<B> whole = select(k < 0.0, 0.0, k), positive = select(whole < 1.0, 1.0, whole);
+    const Real<B> left = v * inverse_alpha * sqrt(0x1.921fb54442d18p+2 * positive) / (a / (us * us) + b);
+    const Mask<B> below = log_by_table(left) <= fma(whole, log_by_table(rate / positive), whole - rate) - stirling_rest(whole);
     return {k, at_once | ((!refused) & below)};
   }
 };
@@ -137,12 +168,12 @@ struct BinomialLaw {
   template <class B>
   static Search<B> begin(const Words<B>& words, Real<B> n, Real<B> p) {
     const Real<B> none = exp(n * log1p(-smaller(p))), u = words.first();
-    return {u, constant_like(n, 0.0), none, none, (none < u) & (0.0 < n)};
+    const Real<B> zero = constant_like(n, 0.0), q = smaller(p);
+    return {u, zero, none, none, (none < u) & (0.0 < n), zero, q / (1.0 - q)};
   }
   template <class B>
-  static void advance(Search<B>& search, Real<B> n, Real<B> p) {
-    const Real<B> q = smaller(p);
-    search.advance(q / (1.0 - q) * (n - search.k) / (search.k + 1.0));
+  static void advance(Search<B>& search, Real<B> n, Real<B>) {
+    search.advance(search.odds * (n - search.step) / (search.step + 1.0));
     search.more = (search.sum < search.u) & (search.k < n) & (0.0 < search.probability);
   }
   template <class B>
@@ -155,13 +186,13 @@ struct BinomialLaw {
     const Real<B> b = fma(deviation, 2.53, 1.15), a = fma(b, 0.0248, fma(q, 0.01, -0.0873)), c = fma(n, q, 0.5);
     const Real<B> alpha = (2.83 + 5.1 / b) * deviation, v_r = 0.92 - 4.2 / b;
     const Real<B> mode = floor((n + 1.0) * q), log_odds = log(q / (1.0 - q));
-    const Real<B> h = lgamma_positive(mode + 1.0) + lgamma_positive(n - mode + 1.0);
+    const Real<B> h = log_factorial(mode) + log_factorial(n - mode);
     const Real<B> u = words.first() - 0.5, v = words.second(), us = 0.5 - abs(u);
     const Real<B> k = floor((2.0 * a / us + b) * u + c);
     const Mask<B> inside = (0.0 <= k) & (k <= n);
     const Real<B> whole = select(inside, k, 0.0);
-    const Mask<B> below = log(v * alpha / (a / (us * us) + b)) <=
-                          h - lgamma_positive(whole + 1.0) - lgamma_positive(n - whole + 1.0) + (whole - mode) * log_odds;
+    const Mask<B> below = log_by_table(v * alpha / (a / (us * us) + b)) <=
+                          h - log_factorial(whole) - log_factorial(n - whole) + (whole - mode) * log_odds;
     return {mirrored(k, n, p), inside & (((0.07 <= us) & (v <= v_r)) | below)};
   }
 
