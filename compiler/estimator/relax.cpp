@@ -59,35 +59,46 @@ struct Relaxation {
     return op(Op::add, {op(Op::detach, {hard}), op(Op::sub, {soft, op(Op::detach, {soft})})});
   }
 
-  // Bernoulli: y = σ((l + L)/τ), L standard logistic. Hard: l + L > 0.
+  // Bernoulli: y = σ((l + L)/τ), L standard logistic. Hard: l + L > 0. Without a temperature y = σ(l), and the hard value
+  // that of `sample`, where there is one.
   NodeId relax_bernoulli(const GraphDraw& draw, NodeId logits, NodeId sample) {
     const bool hard = draw.estimator == AskedEstimator::straight_through;
+    const bool probability = hard && !has_estimator_argument(draw, "tau");
     const auto real = [&](NodeId id) { return make_convert(to, id, Scalar::real); };
-    if (hard && !has_estimator_argument(draw, "tau")) {
+    const auto shifted = [&] {
+      const NodeId u = uniform(draw, draw.batch);
+      const NodeId logistic = op(Op::sub, {op(Op::log, {u}), op(Op::log1p, {op(Op::negate, {u})})});
+      return op(Op::add, {logits, logistic});
+    };
+    const auto positive = [&](NodeId z) { return real(op(Op::less, {to.constant(0), z})); };
+    if (probability) {
       const bool identity = estimator_argument(draw, "identity", 0) != 0;
-      return straight_through(real(sample), identity ? logits : op(Op::sigmoid, {logits}));
+      return straight_through(sample ? real(sample) : positive(shifted()), identity ? logits : op(Op::sigmoid, {logits}));
     }
-    const NodeId u = uniform(draw, draw.batch);
-    const NodeId logistic = op(Op::sub, {op(Op::log, {u}), op(Op::log1p, {op(Op::negate, {u})})});
-    const NodeId z = op(Op::add, {logits, logistic});
+    const NodeId z = shifted();
     const NodeId tau = to.constant(estimator_argument(draw, "tau", default_temperature));
     const NodeId y = op(Op::sigmoid, {op(Op::div, {z, tau})});
-    return hard ? straight_through(real(op(Op::less, {to.constant(0), z})), y) : y;
+    return hard ? straight_through(positive(z), y) : y;
   }
 
-  // Categorical: y = softmax((l + G)/τ), G standard Gumbel. Hard: argmax(l + G).
+  // Categorical: y = softmax((l + G)/τ), G standard Gumbel. Hard: argmax(l + G). Without a temperature as above.
   NodeId relax_categorical(const GraphDraw& draw, NodeId logits, NodeId sample) {
     const bool hard = draw.estimator == AskedEstimator::straight_through;
-    if (hard && !has_estimator_argument(draw, "tau"))
-      return straight_through(one_hot(sample, draw.categories), make_softmax(to, logits));
+    const bool probability = hard && !has_estimator_argument(draw, "tau");
     const Shape shape = to.shape(logits);
-    const NodeId u = uniform(draw, shape);
-    const NodeId gumbel = op(Op::negate, {op(Op::log, {op(Op::negate, {op(Op::log, {u})})})});
-    const NodeId z = op(Op::add, {logits, gumbel});
+    const auto shifted = [&] {
+      const NodeId u = uniform(draw, shape);
+      return op(Op::add, {logits, op(Op::negate, {op(Op::log, {op(Op::negate, {op(Op::log, {u})})})})});
+    };
+    const auto greatest = [&](NodeId z) {
+      return one_hot(op(Op::argmax, {z}, {static_cast<int64_t>(shape.size()) - 1}), draw.categories);
+    };
+    if (probability)
+      return straight_through(sample ? one_hot(sample, draw.categories) : greatest(shifted()), make_softmax(to, logits));
+    const NodeId z = shifted();
     const NodeId tau = to.constant(estimator_argument(draw, "tau", default_temperature));
     const NodeId y = make_softmax(to, op(Op::div, {z, tau}));
-    if (!hard) return y;
-    return straight_through(one_hot(op(Op::argmax, {z}, {int64_t(shape.size()) - 1}), draw.categories), y);
+    return hard ? straight_through(greatest(z), y) : y;
   }
 
   // What must be copied before a node.
@@ -104,16 +115,14 @@ struct Relaxation {
     if (draw_id && wants_relaxation(old.draws[draw_id])) {
       const GraphDraw& draw = old.draws[draw_id];
       here = to.add_span(draw.span);
-      for (const NodeId needed : before(id))
-        if (const auto found = meaningless.find(needed.index); found != meaningless.end()) throw found->second;
+      const NodeId given = given_formal(draw).node;
+      if (const auto found = meaningless.find(given.index); found != meaningless.end()) throw found->second;
       const auto value = [&](NodeId node) { return uses.is_relaxed(node) ? uses.number(node) : copy[node.index]; };
-      const NodeId sample = old.graph.input(id, 0);
-      const NodeId logits = make_logits(to, draw, value(given_formal(draw).node));
-      if (uses.is_relaxed(sample) && draw.estimator == AskedEstimator::straight_through && !has_estimator_argument(draw, "tau"))
-        throw NoRelaxedMeaning{id, "another draw that is a hard sample"};
+      const NodeId logits = make_logits(to, draw, value(given));
+      // A sampling map that reads a relaxed draw has no relaxed meaning and needs none: the same law is sampled anew.
+      const NodeId mapped = old.graph.input(id, 0), sample = uses.is_relaxed(mapped) ? NodeId{} : copy[mapped.index];
       const bool boolean = old.graph.type(id).scalar == Scalar::boolean;
-      const NodeId y =
-          boolean ? relax_bernoulli(draw, logits, copy[sample.index]) : relax_categorical(draw, logits, copy[sample.index]);
+      const NodeId y = boolean ? relax_bernoulli(draw, logits, sample) : relax_categorical(draw, logits, sample);
       const NodeId node = to.add(Op::draw, to.type(y), {y}, draw_id.index, to.add_span(draw.span));
       relaxed[id.index] = {boolean ? Relaxed::Kind::boolean : Relaxed::Kind::category, node, {}};
       return;
