@@ -184,31 +184,33 @@ struct NoiseBlocks {
     uint16_t index[block_size];
     void add(int at) { index[count++] = static_cast<uint16_t>(at); }
     int at(int k) const { return index[k < count ? k : count - 1]; }
+    // Whether a vector's draws lie side by side in the block.
+    bool is_run(int begin) const {
+      return begin + word_lanes <= count && index[begin + word_lanes - 1] == index[begin] + word_lanes - 1;
+    }
   };
 
-  template <class From>
-  static Doubles gather(const From& from, const Waiting& waiting, int begin) {
-    double values[word_lanes];
+  template <class Vector, class From>
+  static Vector gather(const From* from, const Waiting& waiting, int begin) {
+    Vector result;
+    if (waiting.is_run(begin)) {
+      std::memcpy(&result, from + waiting.index[begin], sizeof result);
+      return result;
+    }
+    From values[word_lanes];
     for (int k = 0; k < word_lanes; ++k) values[k] = from[waiting.at(begin + k)];
-    Doubles result;
     std::memcpy(&result, values, sizeof result);
     return result;
   }
 
   static elementary::Words<DoubleBuilder> words_of(DoubleBuilder& builder, const Block& block, const Waiting& waiting, int begin,
                                                    uint64_t attempt) {
-    uint64_t low[word_lanes], high[word_lanes], element[word_lanes];
-    for (int k = 0; k < word_lanes; ++k) {
-      const int at = waiting.at(begin + k);
-      low[k] = block.sample[at] & 0xffffffff;
-      high[k] = (block.sample[at] >> 32 & 0xffff) | attempt << 16;
-      element[k] = block.element[at] & 0xffffffff;
-    }
+    const auto sample = gather<Words>(block.sample, waiting, begin), element = gather<Words>(block.element, waiting, begin);
     Counters<1> counters;
-    std::memcpy(&counters.c[0][0], low, sizeof low);
-    std::memcpy(&counters.c[1][0], high, sizeof high);
+    counters.c[0][0] = sample & 0xffffffff;
+    counters.c[1][0] = (sample >> 32 & 0xffff) | attempt << 16;
     counters.c[2][0] = Words{} + (block.time & 0xffffffff);
-    std::memcpy(&counters.c[3][0], element, sizeof element);
+    counters.c[3][0] = element & 0xffffffff;
     philox_rounds_of(counters, block.key);
     elementary::Words<DoubleBuilder> words;
     for (int k = 0; k < 4; ++k) words.word[k] = {&builder, (typename DoubleBuilder::Whole)(counters.c[k][0] & 0xffffffff)};
@@ -219,16 +221,11 @@ struct NoiseBlocks {
   [[gnu::flatten]] static void search(Block& block, const Waiting& waiting) {
     DoubleBuilder builder;
     for (int begin = 0; begin < waiting.count; begin += word_lanes) {
-      const elementary::Real<DoubleBuilder> a{&builder, gather(block.first, waiting, begin)},
-          b{&builder, gather(block.second, waiting, begin)};
+      const elementary::Real<DoubleBuilder> a{&builder, gather<Doubles>(block.first, waiting, begin)},
+          b{&builder, gather<Doubles>(block.second, waiting, begin)};
       auto state = Law::begin(words_of(builder, block, waiting, begin, 0), a, b);
-      const auto any = [&] {
-        int64_t more = 0;
-        for (int k = 0; k < word_lanes; ++k) more |= state.more.value[k];
-        return more != 0;
-      };
       // A step too many changes nothing, and asking costs more than a step.
-      while (any()) Law::advance(state, a, b), Law::advance(state, a, b);
+      while (DoubleBuilder::any(state.more.value)) Law::advance(state, a, b), Law::advance(state, a, b);
       const Doubles found = Law::found(state, a, b).value;
       for (int k = 0; k < word_lanes; ++k) block.value[waiting.at(begin + k)] = found[k];
     }
@@ -238,8 +235,8 @@ struct NoiseBlocks {
   [[gnu::flatten]] static void attempt(Block& block, const Waiting& waiting, uint64_t attempt, Waiting& refused) {
     DoubleBuilder builder;
     for (int begin = 0; begin < waiting.count; begin += word_lanes) {
-      const elementary::Real<DoubleBuilder> a{&builder, gather(block.first, waiting, begin)},
-          b{&builder, gather(block.second, waiting, begin)};
+      const elementary::Real<DoubleBuilder> a{&builder, gather<Doubles>(block.first, waiting, begin)},
+          b{&builder, gather<Doubles>(block.second, waiting, begin)};
       const auto proposal = Law::attempt(words_of(builder, block, waiting, begin, attempt), a, b);
       for (int k = 0; k < word_lanes && begin + k < waiting.count; ++k) {
         const int at = waiting.index[begin + k];
@@ -253,8 +250,8 @@ struct NoiseBlocks {
   [[gnu::flatten]] static void finish(Block& block, const Waiting& waiting) {
     DoubleBuilder builder;
     for (int begin = 0; begin < waiting.count; begin += word_lanes) {
-      const elementary::Real<DoubleBuilder> a{&builder, gather(block.first, waiting, begin)},
-          b{&builder, gather(block.second, waiting, begin)}, value{&builder, gather(block.value, waiting, begin)};
+      const elementary::Real<DoubleBuilder> a{&builder, gather<Doubles>(block.first, waiting, begin)},
+          b{&builder, gather<Doubles>(block.second, waiting, begin)}, value{&builder, gather<Doubles>(block.value, waiting, begin)};
       const Doubles finished = Law::finish(words_of(builder, block, waiting, begin, 0), value, a, b).value;
       for (int k = 0; k < word_lanes && begin + k < waiting.count; ++k) block.value[waiting.index[begin + k]] = finished[k];
     }

@@ -112,10 +112,20 @@ struct VectorBuilder {
     for (int i = 0; i < lanes; ++i) found[i] = table[index[i] % n];
     return found;
   }
-  Value rare(Rare function, Mask where, Value x, Value usual) {
+  // Beyond what builders share: whether it is true in a lane.
+  static bool any(Mask mask) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(Mask) == 64) return _mm512_test_epi64_mask((__m512i)mask, (__m512i)mask) != 0;
+#endif
+#if defined(__AVX2__)
+    if constexpr (sizeof(Mask) == 32) return _mm256_testz_si256((__m256i)mask, (__m256i)mask) == 0;
+#endif
     SignedWord any = 0;
-    for (int i = 0; i < lanes; ++i) any |= where[i];
-    if (any != 0) [[unlikely]]
+    for (int i = 0; i < lanes; ++i) any |= mask[i];
+    return any != 0;
+  }
+  Value rare(Rare function, Mask where, Value x, Value usual) {
+    if (any(where)) [[unlikely]]
       for (int i = 0; i < lanes; ++i)
         if (where[i] != 0) usual[i] = rare_value(function, static_cast<T>(x[i]));
     return usual;

@@ -22,136 +22,10 @@ using elementary::apply;
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double pi = 2 * elementary::half_pi_high<elementary::ScalarBuilder<double>>;
 
-// Γ(a, x) x^-a e^x x = G by the continued fraction G = x / (x + 1 - a - 1 (1 - a) / (x + 3 - a - 2 (2 - a) / …)), with
-// its derivative in a. p = A / B by the forward recurrence; all four are scaled down together.
-struct FractionSum {
-  double value, derivative;
-};
-FractionSum upper_fraction(double a, double x) {
-  double a0 = 1, b0 = 0, a1 = 0, b1 = 1;  // A_-1, B_-1, A_0, B_0
-  double da0 = 0, db0 = 0, da1 = 0, db1 = 0;
-  FractionSum last{0, 0};
-  for (int n = 0; n < 1'000'000; ++n) {
-    // The partial numerator is x, then -n (n - a); the partial denominator x + 2n + 1 - a.
-    const double numerator = n == 0 ? x : -n * (n - a), numerator_slope = n == 0 ? 0 : n;
-    const double denominator = x + 2 * n + 1 - a;
-    const double a2 = std::fma(denominator, a1, numerator * a0), b2 = std::fma(denominator, b1, numerator * b0);
-    const double da2 = std::fma(denominator, da1, numerator * da0) + (numerator_slope * a0 - a1);
-    const double db2 = std::fma(denominator, db1, numerator * db0) + (numerator_slope * b0 - b1);
-    const double scale = 1 / std::max(std::fabs(b2), 1e-300);
-    a0 = a1 * scale, b0 = b1 * scale, da0 = da1 * scale, db0 = db1 * scale;
-    a1 = a2 * scale, b1 = b2 * scale, da1 = da2 * scale, db1 = db2 * scale;
-    const double value = a1 / b1;
-    const FractionSum next{value, (da1 - value * db1) / b1};
-    if (std::fabs(next.value - last.value) <= 1e-16 * std::fabs(next.value) &&
-        std::fabs(next.derivative - last.derivative) <= 1e-14 * std::fabs(next.derivative) + 1e-300)
-      return next;
-    last = next;
-  }
-  return last;
-}
-
 constexpr int lanes = 4;
 using LaneBuilder = elementary::VectorBuilder<double, lanes>;
 using Lanes = LaneBuilder::Value;
 using LaneReal = elementary::Real<LaneBuilder>;
-
-bool any(LaneBuilder::Mask mask) { return (mask[0] | mask[1] | mask[2] | mask[3]) != 0; }
-
-// Up to x = a + 4 √a + 1, which is up to five digits of the upper tail, the derivative is
-//   -(x/a) [(log x - ψ(a+1)) Σ c_n xⁿ - Σ c_n h_n xⁿ],  c_n = 1/((a+1) … (a+n)),  h_n = 1/(a+1) + … + 1/(a+n),
-// and no sum cancels. For shapes up to 13 the sums are polynomials with a number of terms that the shape alone decides
-// (what is left out is below 1e-11 of the whole); their coefficients are made once where the shape stays.
-constexpr double largest_polynomial_shape = 13;
-constexpr size_t most_terms = 66;
-
-struct SeriesCoefficients {
-  std::array<Lanes, most_terms + 1> of_sum, of_slope;  // c_n, c_n h_n
-  size_t terms = 0;                                    // the most that a lane has
-};
-
-double terms_for(double shape) {
-  constexpr std::array<std::pair<double, double>, 8> known = {
-      {{0.1, 20}, {0.5, 28}, {1.2, 32}, {1.9, 36}, {2.75, 40}, {4.5, 48}, {7, 54}, {9, 58}}};
-  for (const auto& [largest, terms] : known)
-    if (shape <= largest) return terms;
-  return most_terms;
-}
-
-// The terms beyond a lane's own are zeros, which leave its sums as they are, bit for bit.
-SeriesCoefficients make_coefficients(LaneReal a) {
-  SeriesCoefficients result;
-  LaneReal own = a;
-  for (int lane = 0; lane < lanes; ++lane) {
-    own.value[lane] = terms_for(a.value[lane]);
-    result.terms = std::max(result.terms, static_cast<size_t>(own.value[lane]));
-  }
-  LaneReal term = constant_like(a, 1), harmonic = constant_like(a, 0);
-  result.of_sum[0] = term.value, result.of_slope[0] = harmonic.value;
-  for (size_t n = 1; n < result.terms; n += 2) {
-    // Two terms for one division; every lane has an even number of them.
-    const LaneReal next = a + static_cast<double>(n), after = a + static_cast<double>(n + 1), both = 1.0 / (next * after);
-    const auto counts = constant_like(a, static_cast<double>(n)) < own;
-    size_t to = n;
-    for (const LaneReal inverse : {both * after, both * next}) {
-      term = term * inverse;
-      harmonic = harmonic + inverse;
-      result.of_sum[to] = select(counts, term, 0.0).value;
-      result.of_slope[to++] = select(counts, term * harmonic, 0.0).value;
-    }
-  }
-  return result;
-}
-
-// Several pieces side by side, because one alone would wait for itself.
-template <size_t pieces>
-struct SeriesSums {
-  std::array<Lanes, pieces> sum, slope;
-};
-template <size_t pieces>
-SeriesSums<pieces> evaluate(const SeriesCoefficients& series, const std::array<Lanes, pieces>& x) {
-  SeriesSums<pieces> result;
-  LaneBuilder builder;
-  // Written out by the index sequence: only so do the sums stay in registers.
-  [&]<size_t... k>(std::index_sequence<k...>) {
-    ((result.sum[k] = series.of_sum[series.terms], result.slope[k] = series.of_slope[series.terms]), ...);
-    for (size_t n = series.terms; n-- > 0;) {
-      const Lanes of_sum = series.of_sum[n], of_slope = series.of_slope[n];
-      ((result.sum[k] = builder.fma(result.sum[k], x[k], of_sum)), ...);
-      ((result.slope[k] = builder.fma(result.slope[k], x[k], of_slope)), ...);
-    }
-  }(std::make_index_sequence<pieces>());
-  return result;
-}
-
-LaneReal gamma_grad_of(LaneReal a, LaneReal x, LaneReal digamma_above, Lanes of_sum, Lanes of_slope) {
-  const LaneReal sum{x.builder, of_sum}, slope{x.builder, of_slope};
-  return -(x / a) * ((log(x) - digamma_above) * sum - slope);
-}
-
-// For larger shapes, term by term. A lane's sums stand still once its own terms are lost in them, so that they do not
-// depend on the other lanes.
-LaneReal gamma_grad_series(LaneReal a, LaneReal x, LaneReal digamma_above) {
-  LaneReal term = constant_like(a, 1), harmonic = constant_like(a, 0), sum = term, slope = harmonic, part = harmonic, place = a;
-  auto more = x == x;
-  while (any(more.value)) {
-    // Asked of the terms before these, so that the sums need not wait for the answer.
-    const LaneReal lost = 1e-12 * select(slope < 1e-8 * sum, 1e-8 * sum, slope);
-    const auto counts = (lost < select(term < part, part, term)) | (place <= x);
-    // Two terms for one division.
-    const LaneReal next = place + 1.0, after = place + 2.0, both = 1.0 / (next * after);
-    place = after;
-    for (const LaneReal inverse : {both * after, both * next}) {
-      term = term * (x * inverse);
-      harmonic = harmonic + inverse;
-      part = term * harmonic;
-      sum = select(more, sum + term, sum);
-      slope = select(more, slope + part, slope);
-    }
-    more = more & counts;
-  }
-  return gamma_grad_of(a, x, digamma_above, sum.value, slope.value);
-}
 
 // 16 points of Gauss on [-1, 1]
 constexpr std::array<double, 8> gauss_node = {0.0950125098376374401853193354250, 0.2816035507792589132304605014605,
@@ -264,103 +138,6 @@ std::vector<int64_t> ascending(int64_t n, int64_t lanes, int64_t lane, const T* 
 
 namespace {
 
-// The tail Q/p = G gives (∂Q/∂a)/p = G (log x - ψ(a)) + ∂G/∂a. Beyond 1e9 the leading terms of x = a + √a z + … are enough.
-double gamma_grad_elsewhere(double a, double x) {
-  if (!(a > 0) || !(x >= 0)) return nan;
-  if (x == 0) return 0;
-  if (a > 1e9) return 0.5 * (1 + x / a);
-  const FractionSum fraction = upper_fraction(a, x);
-  return std::fma(fraction.value, apply(Op::log, x) - apply(Op::digamma, a), fraction.derivative);
-}
-
-// The numbers as doubles; ones where there are no more. Whole pieces are read as such.
-template <class T>
-LaneReal load(LaneBuilder& builder, const T* from, int64_t count) {
-  LaneReal result{&builder, builder.constant(1)};
-  if (count >= lanes)
-    for (int k = 0; k < lanes; ++k) result.value[k] = static_cast<double>(from[k]);
-  else
-    for (int64_t k = 0; k < count; ++k) result.value[k] = static_cast<double>(from[k]);
-  return result;
-}
-
-auto shapes_in_range(LaneReal a) { return (0.0 < a) & (a <= 1e9); }
-// Where the sums do not cancel.
-auto is_summed(LaneReal a, LaneReal x) { return shapes_in_range(a) & (0.0 < x) & (x <= fma(sqrt(a), 4.0, a + 1.0)); }
-
-// Results to memory, those where the sums cancel by other means.
-template <class T, class Mask>
-void store_gamma_grads(int64_t count, LaneReal result, Mask summed, const T* shape, const T* x, T* out) {
-  if (count >= lanes)
-    for (int k = 0; k < lanes; ++k) out[k] = static_cast<T>(result.value[k]);
-  else
-    for (int64_t k = 0; k < count; ++k) out[k] = static_cast<T>(result.value[k]);
-  if (!any((!summed).value)) return;
-  for (int64_t k = 0; k < std::min<int64_t>(count, lanes); ++k)
-    if (summed.value[k] == 0)
-      out[k] = static_cast<T>(gamma_grad_elsewhere(static_cast<double>(shape[k]), static_cast<double>(x[k])));
-}
-
-// One small shape for all.
-template <class T>
-[[gnu::flatten]] void gamma_grads_of_one(int64_t count, const T* shape, const T* x, T* out) {
-  constexpr size_t pieces = 4;
-  LaneBuilder builder;
-  const LaneReal a{&builder, builder.constant(static_cast<double>(shape[0]))}, digamma_above = elementary::digamma(a + 1.0);
-  const SeriesCoefficients series = make_coefficients(a);
-  for (int64_t i = 0; i < count; i += lanes * static_cast<int64_t>(pieces)) {
-    std::array<Lanes, pieces> value;
-    std::array<decltype(is_summed(a, a)), pieces> summed;
-    for (size_t k = 0; k < pieces; ++k) {
-      const int64_t at = i + lanes * static_cast<int64_t>(k);
-      const LaneReal loaded = load(builder, x + at, count - at);
-      summed[k] = is_summed(a, loaded);
-      value[k] = select(summed[k], loaded, 1e-3).value;
-    }
-    const SeriesSums<pieces> sums = evaluate(series, value);
-    for (size_t k = 0; k < pieces; ++k) {
-      const int64_t at = i + lanes * static_cast<int64_t>(k);
-      if (at >= count) break;
-      const LaneReal result = gamma_grad_of(a, {&builder, value[k]}, digamma_above, sums.sum[k], sums.slope[k]);
-      store_gamma_grads(count - at, result, summed[k], shape + at, x + at, out + at);
-    }
-  }
-}
-
-template <class T>
-[[gnu::flatten]] void gamma_grads_of_many(int64_t count, const T* shape, const T* x, T* out) {
-  LaneBuilder builder;
-  LaneReal last{&builder, builder.constant(nan)}, digamma_above = last;
-  for (int64_t i = 0; i < count; i += lanes) {
-    LaneReal a = load(builder, shape + i, count - i), value = load(builder, x + i, count - i);
-    const auto summed = is_summed(a, value);
-    a = select(shapes_in_range(a), a, 1.0);
-    value = select(summed, value, 1e-3);
-    if (any((!(a == last)).value)) {
-      last = a;
-      digamma_above = elementary::digamma(a + 1.0);
-    }
-    // A lane of the other kind runs along with harmless numbers.
-    const auto large = constant_like(a, largest_polynomial_shape) < a;
-    LaneReal result = value;
-    if (any(large.value)) result = gamma_grad_series(select(large, a, 1.0), select(large, value, 1e-3), digamma_above);
-    if (any((!large).value)) {
-      const LaneReal small = select(large, 1.0, a);
-      const SeriesSums<1> sums = evaluate<1>(make_coefficients(small), {value.value});
-      result = select(large, result, gamma_grad_of(small, value, digamma_above, sums.sum[0], sums.slope[0]));
-    }
-    store_gamma_grads(count - i, result, summed, shape + i, x + i, out + i);
-  }
-}
-
-// out[i] = dx/dshape: the same bits whatever stands beside a number.
-template <class T>
-void gamma_grads(int64_t count, const T* shape, const T* x, T* out) {
-  const bool one = std::all_of(shape, shape + count, [&](T other) { return other == shape[0]; });
-  if (one && shape[0] > 0 && shape[0] <= static_cast<T>(largest_polynomial_shape)) gamma_grads_of_one(count, shape, x, out);
-  else gamma_grads_of_many(count, shape, x, out);
-}
-
 template <class T>
 void von_mises_grads(int64_t count, const T* concentration, const T* x, T* out) {
   LaneBuilder builder;
@@ -383,11 +160,6 @@ void von_mises_grads(int64_t count, const T* concentration, const T* x, T* out) 
 
 }  // namespace
 
-double gamma_grad(double shape, double x) {
-  double result = 0;
-  gamma_grads<double>(1, &shape, &x, &result);
-  return result;
-}
 double von_mises_grad(double concentration, double x) {
   double result = 0;
   von_mises_grads<double>(1, &concentration, &x, &result);
@@ -405,10 +177,6 @@ void digamma(int64_t count, const T* x, T* out) {
 template <class T>
 void trigamma(int64_t count, const T* x, T* out) {
   map(count, x, out, [](auto value) { return elementary::trigamma(value); });
-}
-template <class T>
-void gamma_grad(int64_t count, const T* shape, const T* x, T* out) {
-  gamma_grads(count, shape, x, out);
 }
 template <class T>
 void von_mises_grad(int64_t count, const T* concentration, const T* x, T* out) {
@@ -474,7 +242,6 @@ void argsort(int64_t n, int64_t lanes, const T* x, T* out) {
   template void lgamma(int64_t, const T*, T*);                                  \
   template void digamma(int64_t, const T*, T*);                                 \
   template void trigamma(int64_t, const T*, T*);                                \
-  template void gamma_grad(int64_t, const T*, const T*, T*);                    \
   template void von_mises_grad(int64_t, const T*, const T*, T*);                \
   template void cholesky(int64_t, int64_t, const T*, T*);                       \
   template void solve(int64_t, int64_t, int64_t, const T*, const T*, T*);       \
