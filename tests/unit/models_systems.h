@@ -22,7 +22,16 @@ struct System {
   // Uniform actions: the mean return that rl-systems of the literature give or that is known exactly, and what is left
   // open of it by rounding and by its own standard error. NaN: the model has no such number.
   double random_return = 0, open = 0;
+  // Of the return, and the greatest error that is told from it, as a share.
+  int64_t samples = 40000;
+  double share = 0.01;
+  int64_t compared = 64;  // samples whose every step is compared
 };
+
+// models_articulated.cpp
+StepResult swimmer(const Values&);
+StepResult chain_reacher(const Values&);
+StepResult mountain_car_rllab(const Values&);
 
 const std::vector<System>& systems();
 
