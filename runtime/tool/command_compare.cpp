@@ -32,7 +32,7 @@ std::string short_number(double value) { return std::isfinite(value) ? fmt::form
 
 int command_compare(Session& session) {
   const Model base = prepare_model(session);
-  if (!base.files)
+  if (base.is_program())
     throw UsageError{"a printed program has its estimators built in; compare those of the model that it came from"};
   std::vector<NodeCandidates> nodes = find_candidates(session, *base.files, base, /*only_unbiased=*/false);
   const auto samples = static_cast<double>(session.options.samples);

@@ -33,7 +33,7 @@ std::string emitted_text(Session& session) {
   // A program's own lines are no model's: their numbers are left out.
   if (kind == "estimator")
     return print_program_file(model.compiled->program, model.compiled->initial_params,
-                              model.is_program ? nullptr : &session.sources);
+                              model.is_program() ? nullptr : &session.sources);
   JitOptions options = jit_options(session);
   options.keep_text = true;
   const CompiledKernel kernel(model.compiled->program, options, CompiledKernel::Link::no);

@@ -76,7 +76,7 @@ std::unique_ptr<Part> make_part(Session& session, const std::string& model, cons
   if (!judge) part->rows = std::move(part->model.inputs), part->model.inputs.clear();
   part->program = judge ? &part->model.compiled->forward : &part->model.compiled->program;
   part->engine = std::make_unique<Engine>(session, part->model, *part->program, options.interpret);
-  if (natural && !part->model.is_program) {
+  if (natural && !part->model.is_program()) {
     require_metric(part->model, options.train.frozen);
     part->fisher = std::make_unique<Engine>(session, part->model, part->model.compiled->fisher->program, options.interpret);
   }

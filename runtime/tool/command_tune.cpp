@@ -82,7 +82,7 @@ std::optional<Mixture> mix(Session& session, const ParsedFiles& files, const Mod
 
 int command_tune(Session& session) {
   const Model base = prepare_model(session);
-  if (!base.files) throw UsageError{"a printed program has its estimators built in; tune the model that it came from"};
+  if (base.is_program()) throw UsageError{"a printed program has its estimators built in; tune the model that it came from"};
   const ParsedFiles& files = *base.files;
   const int64_t samples = session.options.samples;
   const auto count = static_cast<double>(samples);

@@ -49,7 +49,6 @@ Model read_program_model(Session& session, SourceId source) {
   require_no_errors(session, diagnostics);
   if (!file) internal_error("a program's text gave neither a program nor an error");
   Model model;
-  model.is_program = true;
   model.compiled = std::make_unique<Compiled>();
   Compiled& compiled = *model.compiled;
   const Program& program = file->program;
@@ -121,7 +120,7 @@ Model compile_model(Session& session, Wanted wanted) {
 }
 
 void require_model(const Session& session, const Model& model, std::string_view asked_for) {
-  if (model.is_program)
+  if (model.is_program())
     throw UsageError{fmt::format("{} needs a model; {} is a gradient program, which `run`, `grad`, `bench` and `compile` take",
                                  asked_for, session.options.files[0])};
 }

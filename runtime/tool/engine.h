@@ -13,13 +13,13 @@
 namespace alea {
 
 struct Model {
-  std::shared_ptr<const ParsedFiles> files;  // null for a printed program
+  // Null for a printed program: of `compiled` there are then the programs and what their params and inputs are.
+  std::shared_ptr<const ParsedFiles> files;
   std::unique_ptr<Compiled> compiled;
   ParamArrays params;  // initial values, then --params, then --param
   std::vector<InputRows> inputs;
   double seconds = 0;  // from the text to the gradient program
-  // Read from a printed program: of `compiled` there are the programs and what their params and inputs are.
-  bool is_program = false;
+  bool is_program() const { return files == nullptr; }
 };
 
 // Thrown after the stage that --stop-after names: status 0.
