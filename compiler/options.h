@@ -17,6 +17,7 @@ inline constexpr std::array<const char*, 7> stage_names{"check", "elaborate", "r
 struct PipelineOptions {
   CheckOptions check;               // --model, --policy, --set
   ChooseOptions choose;             // --estimator
+  bool reasons = false;             // explain: why each estimator was chosen
   bool forward_only = false;        // no gradient is wanted: a model that has no admissible estimator is as good as any
   bool fisher_information = false;  // also the program of Fisher-vector products
   bool drop_score_paths = false;    // a deliberate mistake, for the tests that show it is one

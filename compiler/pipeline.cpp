@@ -46,7 +46,7 @@ std::optional<Compiled> compile(const SourceMap& sources, const ParsedFiles& fil
   }
   if (!chosen) return std::nullopt;
   compiled.chosen = std::move(*chosen);
-  compiled.explanation = explain(compiled.graph, compiled.chosen, sources);
+  compiled.explanation = explain(compiled.graph, compiled.chosen, sources, options.reasons);
   // From here on every draw has an estimator for every class of costs that it reaches.
 
   Expanded expanded = stages.run("expand", [&] { return expand_enumeration(compiled.graph, compiled.chosen.plan); });

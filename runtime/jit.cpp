@@ -2,6 +2,9 @@
 // its bytes can be cached and shown.
 #include "runtime/jit.h"
 
+#include <llvm/CodeGen/MachineModuleInfo.h>
+#include <llvm/CodeGen/Passes.h>
+#include <llvm/CodeGen/TargetPassConfig.h>
 #include <llvm/Config/llvm-config.h>
 #include <llvm/ExecutionEngine/Orc/ExecutionUtils.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
@@ -11,6 +14,7 @@
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/Transforms/Utils/Cloning.h>
 
+#include <algorithm>
 #include <chrono>
 #include <mutex>
 
@@ -41,11 +45,32 @@ std::string text_of(const llvm::Module& module) {
   return text;
 }
 
+// Register allocation and what comes before it take time that grows faster than a function does. The longest are translated as they
+// stand: the code is slower, and there within a second.
+constexpr size_t longest_optimised = 8'000;
+llvm::CodeGenOptLevel effort_for(const llvm::Module& module) {
+  const bool any = std::ranges::any_of(module, [](const llvm::Function& f) { return f.getInstructionCount() > longest_optimised; });
+  return any ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Default;
+}
+
 llvm::SmallVector<char, 0> generate(llvm::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType kind) {
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
+  auto& target = static_cast<llvm::LLVMTargetMachine&>(machine);
+  target.setOptLevel(effort_for(module));
   llvm::legacy::PassManager passes;
-  if (machine.addPassesToEmitFile(passes, stream, nullptr, kind)) internal_error("the target writes no such file");
+  auto* functions = new llvm::MachineModuleInfoWrapperPass(&target);
+  llvm::TargetPassConfig* config = target.createPassConfig(passes);
+  // These processors order instructions themselves; the pass takes a tenth of the time, more of long blocks.
+  config->disablePass(&llvm::PostRASchedulerID);
+  passes.add(config);
+  passes.add(functions);
+  if (config->addISelPasses()) internal_error("the target selects no instructions");
+  config->addMachinePasses();
+  config->setInitialized();
+  if (target.addAsmPrinter(passes, stream, nullptr, kind, functions->getMMI().getContext()))
+    internal_error("the target writes no such file");
+  passes.add(llvm::createFreeMachineFunctionPass());
   passes.run(module);
   return bytes;
 }

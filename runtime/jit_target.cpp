@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <llvm/MC/MCSubtargetInfo.h>
 #include <llvm/MC/TargetRegistry.h>
+#include <llvm/Support/CommandLine.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/TargetParser/Host.h>
@@ -20,8 +21,16 @@ namespace alea {
 
 namespace {
 
+// The schedulers compare each access to memory with those before it, up to a number that is meant for short blocks: a thousand
+// accesses make a million comparisons.
+void bound_comparisons() {
+  const auto found = llvm::cl::getRegisteredOptions().find("dag-maps-huge-region");
+  if (found != llvm::cl::getRegisteredOptions().end()) static_cast<llvm::cl::opt<unsigned>*>(found->second)->setValue(200);
+}
+
 void initialise(const llvm::Triple& triple) {
-  static std::once_flag x86, aarch64;
+  static std::once_flag bounded, x86, aarch64;
+  std::call_once(bounded, bound_comparisons);
   if (triple.isX86())
     std::call_once(x86, [] {
       LLVMInitializeX86TargetInfo();

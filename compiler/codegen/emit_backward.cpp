@@ -185,15 +185,21 @@ std::vector<AccumulatorId> Emitter::sums_of_init() const {
 
 void Emitter::clear_accumulators() {
   const std::vector<AccumulatorId> in_registers = sums_of_init();
-  for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
-    const AccumulatorArea& area = schedule.accumulators[AccumulatorId{k}];
-    if (area.form == AccumulatorForm::unused || area.form == AccumulatorForm::product ||
-        std::ranges::find(in_registers, AccumulatorId{k}) != in_registers.end())
-      continue;
+  int64_t begin = 0, end = 0;
+  const auto clear = [&] {
+    if (begin != end) b.CreateMemSet(offset(arena, begin), b.getInt8(0), static_cast<uint64_t>(end - begin), llvm::Align(64));
+  };
+  for (AccumulatorId id : schedule.slots_in_order) {
+    if (std::ranges::find(in_registers, id) != in_registers.end()) continue;
+    const AccumulatorArea& area = schedule.accumulators[id];
     const int64_t width = area.form == AccumulatorForm::lanes ? group_size : schedule.modulus;
-    const int64_t bytes = element_count(program.accumulators[AccumulatorId{k}].type.shape) * width * real_bytes();
-    b.CreateMemSet(offset(arena, area.offset), b.getInt8(0), static_cast<uint64_t>(bytes), llvm::Align(64));
+    if (area.offset != end) {
+      clear();
+      begin = area.offset;
+    }
+    end = area.offset + element_count(program.accumulators[id].type.shape) * width * real_bytes();
   }
+  clear();
 }
 
 // --- phases
@@ -388,10 +394,32 @@ llvm::Function* emit_init_backward(ModuleContext& context) {
 
 namespace {
 
+// Elements whose slots lie side by side, and their sums too.
+struct Run {
+  AccumulatorForm form{};
+  int64_t slots = 0, sums = 0, count = 0;
+};
+
+std::vector<Run> runs_to_sum(const Emitter& e) {
+  const std::vector<AccumulatorId> summed = e.sums_of_init();
+  std::vector<Run> runs;
+  for (AccumulatorId id : e.schedule.slots_in_order) {
+    if (has_lanes(e.program, e.program.accumulators[id].target) || std::ranges::find(summed, id) != summed.end()) continue;
+    const AccumulatorArea& area = e.schedule.accumulators[id];
+    const int64_t count = element_count(e.program.accumulators[id].type.shape);
+    const int64_t width = area.form == AccumulatorForm::lanes ? group_size : e.schedule.modulus;
+    Run* last = runs.empty() ? nullptr : &runs.back();
+    if (last != nullptr && last->form == area.form && last->slots + last->count * width * e.real_bytes() == area.offset &&
+        last->sums + last->count * e.real_bytes() == area.reduced)
+      last->count += count;
+    else runs.push_back({area.form, area.offset, area.reduced, count});
+  }
+  return runs;
+}
+
 // The sums over the lanes of what the phases before have added up.
-void sum_over_lanes(Emitter& e, AccumulatorId id) {
-  const AccumulatorArea& area = e.schedule.accumulators[id];
-  const bool by_lanes = area.form == AccumulatorForm::lanes;
+void sum_over_lanes(Emitter& e, const Run& run) {
+  const bool by_lanes = run.form == AccumulatorForm::lanes;
   const int64_t width = by_lanes ? group_size : e.schedule.modulus;
   llvm::Type* type = llvm::FixedVectorType::get(e.real_type(), static_cast<unsigned>(width));
   llvm::Value* counted = nullptr;
@@ -401,11 +429,11 @@ void sum_over_lanes(Emitter& e, AccumulatorId id) {
     llvm::Value* count = e.b.CreateTrunc(e.sample_count(), e.b.getInt32Ty());
     counted = e.b.CreateICmpSLT(llvm::ConstantVector::get(own), e.b.CreateVectorSplat(group_size, count));
   }
-  e.loop(element_count(e.program.accumulators[id].type.shape), {}, [&](llvm::Value* i, Emitter::Carried) -> Emitter::Carried {
-    llvm::Value* slots = e.offset(e.offset(e.arena, area.offset), i, width * e.real_bytes());
+  e.rolled_loop(e.i64(run.count), {}, [&](llvm::Value* i, const Emitter::Carried&) -> Emitter::Carried {
+    llvm::Value* slots = e.offset(e.offset(e.arena, run.slots), i, width * e.real_bytes());
     llvm::Value* lanes = e.b.CreateAlignedLoad(type, slots, llvm::Align(64));
     if (by_lanes) lanes = e.b.CreateSelect(counted, lanes, llvm::Constant::getNullValue(type));
-    llvm::Value* out = e.offset(e.offset(e.arena, area.reduced), i, e.real_bytes());
+    llvm::Value* out = e.offset(e.offset(e.arena, run.sums), i, e.real_bytes());
     e.b.CreateAlignedStore(e.lane_sum(lanes), out, llvm::Align(static_cast<uint64_t>(e.real_bytes())));
     return {};
   });
@@ -434,17 +462,9 @@ void write_gradients(Emitter& e) {
 
 llvm::Function* emit_finish(ModuleContext& context) {
   Emitter e(context, Phase::finish, 1, "finish_phase");
-  const Program& program = e.program;
-  const std::vector<AccumulatorId> summed = e.sums_of_init();
+  const std::vector<Run> runs = runs_to_sum(e);
   e.groups([&] {
-    for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
-      const AccumulatorId id{k};
-      const AccumulatorForm form = e.schedule.accumulators[id].form;
-      if (form == AccumulatorForm::unused || form == AccumulatorForm::product ||
-          has_lanes(program, program.accumulators[id].target) || std::ranges::find(summed, id) != summed.end())
-        continue;
-      sum_over_lanes(e, id);
-    }
+    for (const Run& run : runs) sum_over_lanes(e, run);
     e.before_loops = e.before_body = e.marker("summed");
     for (NodeId node : e.plan.order)
       if (e.graph.op(node) == Op::accumulated) {

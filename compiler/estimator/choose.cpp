@@ -276,6 +276,8 @@ void check_rebar(const StochasticGraph& model, const PathOptions& options, const
 // A param that reaches a jump with no score or enumerated draw in between. Reports when asked to.
 bool jumps_directly(const StochasticGraph& model, const SourceMap& sources, const PathFacts& facts, Diagnostics* diagnostics) {
   bool bad = false;
+  std::optional<PathFinder> finder;
+  std::optional<PathNames> names;
   for (uint32_t k = 0; k < model.graph.size(); ++k) {
     NodeId id{k};
     if (model.graph.op(id) != Op::param || !facts.jump[id]) continue;
@@ -283,10 +285,12 @@ bool jumps_directly(const StochasticGraph& model, const SourceMap& sources, cons
     bad = true;
     if (!diagnostics) break;
     const GraphParam& param = model.params[ParamId{model.graph[id].payload}];
-    Path path = explain_path(model, facts, id, facts.jump[id], true);
+    if (!finder) finder.emplace(model, facts);
+    if (!names) names.emplace(model);
+    Path path = finder->find(id, facts.jump[id], true);
     Span span = path.jump ? model.graph.span(path.jump) : param.span;
-    diagnostics->report(DiagnosticKind::no_estimator, span ? span : param.span, {param.name, describe(model, sources, path)},
-                        mends(model, path));
+    diagnostics->report(DiagnosticKind::no_estimator, span ? span : param.span,
+                        {param.name, describe(model, sources, *names, path)}, mends(model, path));
   }
   return bad;
 }

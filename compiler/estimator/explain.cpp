@@ -76,20 +76,23 @@ std::string describe_costs(const StochasticGraph& model, const SourceMap& source
   return text;
 }
 
-Path explain_path(const StochasticGraph& model, const PathFacts& facts, NodeId from, Targets targets, bool want_jump) {
-  const Graph& graph = model.graph;
-  NodeTable<std::vector<NodeId>> users = find_users(graph);
-  NodeTable<Interval> bounds = bound_values(model);
-  NodeTable<uint8_t> random = find_random(model);
-  Graph scratch = graph;
-  std::map<uint32_t, std::vector<StateId>> carried_from;
+PathFinder::PathFinder(const StochasticGraph& model, const PathFacts& facts)
+    : model_(model),
+      facts_(facts),
+      users_(find_users(model.graph)),
+      bounds_(bound_values(model)),
+      random_(find_random(model)),
+      scratch_(model.graph) {
   for (uint32_t k = 0; k < model.states.size(); ++k) {
-    carried_from[model.states[StateId{k}].next.index].push_back(StateId{k});
-    carried_from[model.states[StateId{k}].init.index].push_back(StateId{k});
+    carried_from_[model.states[StateId{k}].next.index].push_back(StateId{k});
+    carried_from_[model.states[StateId{k}].init.index].push_back(StateId{k});
   }
-  std::map<uint32_t, DrawId> draw_of;
-  for (uint32_t k = 0; k < model.draws.size(); ++k) draw_of[model.draws[DrawId{k}].node.index] = DrawId{k};
+  for (uint32_t k = 0; k < model.draws.size(); ++k) draw_of_[model.draws[DrawId{k}].node.index] = DrawId{k};
+  for (const GraphCost& cost : model.costs) costs_.insert(cost.value.index);
+}
 
+Path PathFinder::find(NodeId from, Targets targets, bool want_jump) {
+  const Graph& graph = model_.graph;
   // A place in the search: a node, whether a step has been crossed (then own costs count as later ones),
   // and the edge that led here.
   struct Visit {
@@ -113,10 +116,11 @@ Path explain_path(const StochasticGraph& model, const PathFacts& facts, NodeId f
     path.jump = jump;
     path.ends_episode = ends_episode;
     for (int k = at; k >= 0; k = visits[size_t(k)].parent) {
-      path.nodes.insert(path.nodes.begin(), visits[size_t(k)].node);
+      path.nodes.push_back(visits[size_t(k)].node);
       path.kink |= visits[size_t(k)].edge == Edge::kink;
       path.steep |= visits[size_t(k)].edge == Edge::steep;
     }
+    std::ranges::reverse(path.nodes);
     return path;
   };
   visit(from, false, -1, Edge::smooth);
@@ -126,51 +130,49 @@ Path explain_path(const StochasticGraph& model, const PathFacts& facts, NodeId f
     queue.pop_front();
     const Visit here = visits[size_t(at)];
     // What the node is, besides an operand: a cost, the end of the episode, a state's next value.
-    for (const GraphCost& cost : model.costs) {
-      if (cost.value != here.node) continue;
-      if (!want_jump && (facts.reach[here.node] & wanted(here.crossed))) return trace(at, {}, false);
-    }
-    for (const GraphTerminate& terminate : model.terminates) {
+    if (!want_jump && costs_.contains(here.node.index) && (facts_.reach[here.node] & wanted(here.crossed)))
+      return trace(at, {}, false);
+    for (const GraphTerminate& terminate : model_.terminates) {
       if (terminate.condition != here.node || terminate.stopped || !(targets & later_targets)) continue;
       if (want_jump) return trace(at, here.node, true);
     }
-    if (auto found = carried_from.find(here.node.index); found != carried_from.end()) {
+    if (auto found = carried_from_.find(here.node.index); found != carried_from_.end()) {
       for (StateId state : found->second) {
         if (!(targets & later_targets)) continue;
-        for (NodeId leaf : {model.states[state].leaf, model.states[state].final_leaf})
-          if (leaf && (facts.reach[leaf] & wanted(true))) visit(leaf, true, at, Edge::smooth);
+        for (NodeId leaf : {model_.states[state].leaf, model_.states[state].final_leaf})
+          if (leaf && (facts_.reach[leaf] & wanted(true))) visit(leaf, true, at, Edge::smooth);
       }
     }
-    for (NodeId user : users[here.node]) {
+    for (NodeId user : users_[here.node]) {
       std::span<const NodeId> inputs = graph.inputs(user);
       for (size_t k = 0; k < inputs.size(); ++k) {
         if (inputs[k] != here.node) continue;
         Op op = graph.op(user);
         if (op == Op::stop || op == Op::detach) continue;
-        if (auto draw = draw_of.find(user.index); draw != draw_of.end()) {
-          const Choice& choice = facts.choices[draw->second];
+        if (auto draw = draw_of_.find(user.index); draw != draw_of_.end()) {
+          const Choice& choice = facts_.choices[draw->second];
           // Nothing admissible at the draw: its arguments jump.
           if (want_jump && (choice.nothing & wanted(here.crossed))) {
             Path path = trace(at, user, false);
-            const std::string& score = facts.score_refused[draw->second];
-            const std::string& pathwise = facts.reparam_refused[draw->second];
+            const std::string& score = facts_.score_refused[draw->second];
+            const std::string& pathwise = facts_.reparam_refused[draw->second];
             path.nothing = !pathwise.empty() ? pathwise : "it reaches a cost across a jump";
             if (!score.empty()) path.nothing += ", and " + score;
-            else if (facts.stopped[user]) path.nothing += ", and it reaches a cost through `stop` as well";
+            else if (facts_.stopped[user]) path.nothing += ", and it reaches a cost through `stop` as well";
             return path;
           }
           if (!(choice.reparam & wanted(here.crossed))) continue;
         }
-        if (!(facts.reach[user] & wanted(here.crossed))) continue;
-        Edge e = edge(model, bounds, random, user, int(k));
+        if (!(facts_.reach[user] & wanted(here.crossed))) continue;
+        Edge e = edge(model_, bounds_, random_, user, int(k));
         if (e == Edge::none) continue;
         bool comparison = op == Op::less || op == Op::less_equal || op == Op::equal || op == Op::not_equal;
         if (e == Edge::jump && !comparison) {
           // The condition of a select: the jump lies in the comparison that decides it.
-          bool kink = op == Op::select && k == 0 && visits[size_t(at)].parent >= 0 && branches_agree(scratch, here.node, user);
+          bool kink = op == Op::select && k == 0 && visits[size_t(at)].parent >= 0 && branches_agree(scratch_, here.node, user);
           if (op == Op::wrap)
-            kink =
-                std::none_of(users[user].begin(), users[user].end(), [&](NodeId u) { return wrap_edge(graph, u) == Edge::jump; });
+            kink = std::none_of(users_[user].begin(), users_[user].end(),
+                                [&](NodeId u) { return wrap_edge(graph, u) == Edge::jump; });
           if (want_jump && !kink) return trace(at, op == Op::select ? here.node : user, false);
           e = Edge::kink;
         }
@@ -182,29 +184,31 @@ Path explain_path(const StochasticGraph& model, const PathFacts& facts, NodeId f
   return fallback;
 }
 
-std::string describe(const StochasticGraph& model, const SourceMap& sources, const Path& path) {
-  std::map<uint32_t, std::string> names;
-  for (const NamedNode& named : model.names) names.emplace(named.node.index, named.name);
+PathNames::PathNames(const StochasticGraph& model) {
+  for (const NamedNode& named : model.names) names_.emplace(named.node.index, named.name);
   for (const GraphState& state : model.states) {
-    names[state.leaf.index] = state.name;
-    if (state.final_leaf) names[state.final_leaf.index] = state.name;
-    if (!names.count(state.next.index)) names[state.next.index] = state.name + "'";
+    names_[state.leaf.index] = state.name;
+    if (state.final_leaf) names_[state.final_leaf.index] = state.name;
+    if (!names_.count(state.next.index)) names_[state.next.index] = state.name + "'";
   }
-  for (const GraphDraw& draw : model.draws) names[draw.node.index] = draw.name;
+  for (const GraphDraw& draw : model.draws) names_[draw.node.index] = draw.name;
   for (uint32_t k = 0; k < model.graph.size(); ++k)
-    if (model.graph.op(NodeId{k}) == Op::param) names[k] = model.params[ParamId{model.graph[NodeId{k}].payload}].name;
+    if (model.graph.op(NodeId{k}) == Op::param) names_[k] = model.params[ParamId{model.graph[NodeId{k}].payload}].name;
+}
+
+std::string describe(const StochasticGraph& model, const SourceMap& sources, const PathNames& names, const Path& path) {
   std::string text, last;
   for (NodeId node : path.nodes) {
     if (node == path.jump) continue;
-    auto found = names.find(node.index);
-    if (found == names.end() || found->second == last) continue;
-    last = found->second;
+    const std::string& name = names.of(node);
+    if (name.empty() || name == last) continue;
+    last = name;
     text += (text.empty() ? "" : std::string(arrow)) + last;
   }
   if (path.jump) {
     Span span = model.graph.span(path.jump);
     if (!path.nothing.empty())
-      return fmt::format("{}{}`{}`{} admits no estimator: {}", text, arrow, names[path.jump.index], place(sources, span),
+      return fmt::format("{}{}`{}`{} admits no estimator: {}", text, arrow, names.of(path.jump), place(sources, span),
                          path.nothing);
     std::string_view written = source_text(sources, span);
     std::string what = written.empty() ? std::string(alea::text(model.graph.op(path.jump))) : fmt::format("({})", written);
@@ -230,8 +234,17 @@ std::string mends(const StochasticGraph& model, const Path& path) {
   return "smooth the operation, or let a draw with a log density come between the param and the jump";
 }
 
-Explanation explain(const StochasticGraph& model, const Chosen& chosen, const SourceMap& sources) {
+Explanation explain(const StochasticGraph& model, const Chosen& chosen, const SourceMap& sources, bool with_reasons) {
   const Plan& plan = chosen.plan;
+  std::optional<PathFinder> finder;
+  std::optional<PathNames> names;
+  if (with_reasons) {
+    finder.emplace(model, chosen.facts);
+    names.emplace(model);
+  }
+  const auto path_text = [&](NodeId from, Targets targets, bool want_jump) {
+    return with_reasons ? describe(model, sources, *names, finder->find(from, targets, want_jump)) : std::string();
+  };
   Explanation result;
   result.objective = objective_text(model);
   result.bias = plan.bias;
@@ -251,9 +264,8 @@ Explanation explain(const StochasticGraph& model, const Chosen& chosen, const So
       Targets targets = cost_class.targets & choice.active;
       bool jumps = chosen.facts.jump[draw.node] & targets;
       if (estimator == Estimator::reparam) {
-        row.because = jumps || !choice.bias.empty()
-                          ? "asked for by name; biased: " + choice.bias
-                          : describe(model, sources, explain_path(model, chosen.facts, draw.node, targets, false));
+        row.because =
+            jumps || !choice.bias.empty() ? "asked for by name; biased: " + choice.bias : path_text(draw.node, targets, false);
       } else if (choice.by_hand && estimator != Estimator::score && estimator != Estimator::enumerate) {
         row.because = "asked for by name";
       } else if (draw.discrete) {
@@ -262,8 +274,7 @@ Explanation explain(const StochasticGraph& model, const Chosen& chosen, const So
       } else if (!chosen.facts.reparam_allowed[id]) {
         row.because = chosen.facts.reparam_refused[id];
       } else if (jumps) {
-        row.because =
-            describe(model, sources, explain_path(model, chosen.facts, draw.node, targets & chosen.facts.jump[draw.node], true));
+        row.because = path_text(draw.node, targets & chosen.facts.jump[draw.node], true);
       } else {
         row.because = choice.by_hand ? "asked for by name" : "merged with a class of costs that needs it";
       }
@@ -322,7 +333,7 @@ std::string why_not(const StochasticGraph& model, const Chosen& chosen, const So
     case AskedEstimator::reparam:
     case AskedEstimator::implicit:
       if (!chosen.facts.reparam_allowed[id]) return chosen.facts.reparam_refused[id];
-      if (jumps) return describe(model, sources, explain_path(model, chosen.facts, draw.node, jumps, true));
+      if (jumps) return describe(model, sources, PathNames(model), PathFinder(model, chosen.facts).find(draw.node, jumps, true));
       return choice.enumerate ? "all outcomes are summed instead, with no noise" : is_chosen;
     case AskedEstimator::score:
       if (!chosen.facts.score_allowed[id]) return chosen.facts.score_refused[id];

@@ -3,6 +3,9 @@
 // crosses a jump; at each draw the choice is made on the spot, because what flows on to its arguments
 // depends on it (estimators.md 2 and 3).
 #pragma once
+#include <unordered_map>
+#include <unordered_set>
+
 #include "compiler/estimator/intervals.h"
 #include "compiler/estimator/plan.h"
 #include "dsl/diagnostic.h"
@@ -51,6 +54,22 @@ struct Path {
   bool kink = false, steep = false, ends_episode = false;
   std::string nothing;  // of a draw that admits no estimator for these targets: why
 };
-Path explain_path(const StochasticGraph&, const PathFacts&, NodeId from, Targets targets, bool want_jump);
+// Finds paths breadth first, so shortest ones; what many searches share is made once. Model and facts must outlive it.
+class PathFinder {
+ public:
+  PathFinder(const StochasticGraph&, const PathFacts&);
+  Path find(NodeId from, Targets targets, bool want_jump);
+
+ private:
+  const StochasticGraph& model_;
+  const PathFacts& facts_;
+  NodeTable<std::vector<NodeId>> users_;
+  NodeTable<Interval> bounds_;
+  NodeTable<uint8_t> random_;
+  Graph scratch_;  // where branches are compared
+  std::unordered_map<uint32_t, std::vector<StateId>> carried_from_;
+  std::unordered_map<uint32_t, DrawId> draw_of_;
+  std::unordered_set<uint32_t> costs_;
+};
 
 }  // namespace alea

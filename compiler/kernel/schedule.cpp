@@ -432,18 +432,37 @@ class Scheduler {
     for (uint32_t k = 0; k < program_.carries.size(); ++k)
       if (carry_needed_[AdjointCarryId{k}])
         out_.carries[AdjointCarryId{k}] = take(end_, lanes_bytes(real_like(program_.carries[AdjointCarryId{k}].type)));
+    lay_out_accumulators();
+  }
+
+  void lay_out_accumulators() {
+    const int64_t real_bytes = out_.options.real_bytes;
+    std::vector<AccumulatorId> others;
     for (uint32_t k = 0; k < program_.accumulators.size(); ++k) {
-      if (!accumulator_needed_[AccumulatorId{k}]) continue;
-      const Accumulator& accumulator = program_.accumulators[AccumulatorId{k}];
-      AccumulatorArea& area = out_.accumulators[AccumulatorId{k}];
-      const int64_t count = element_count(accumulator.type.shape);
+      const AccumulatorId id{k};
+      if (!accumulator_needed_[id]) continue;
+      const Accumulator& accumulator = program_.accumulators[id];
       const bool of_samples = has_lanes(program_, accumulator.target);
-      area.form = of_samples || count <= register_elements ? AccumulatorForm::lanes : AccumulatorForm::modulus;
-      if (product_[AccumulatorId{k}]) area.form = AccumulatorForm::product;
-      const int64_t width = area.form == AccumulatorForm::lanes ? group_size : out_.modulus;
-      if (area.form != AccumulatorForm::product) area.offset = take(end_, count * width * out_.options.real_bytes);
-      if (!of_samples) area.reduced = take(end_, count * out_.options.real_bytes);
+      AccumulatorArea& area = out_.accumulators[id];
+      const bool small = element_count(accumulator.type.shape) <= register_elements;
+      area.form = of_samples || small ? AccumulatorForm::lanes : AccumulatorForm::modulus;
+      if (product_[id]) area.form = AccumulatorForm::product;
+      else (area.form == AccumulatorForm::lanes && !of_samples ? out_.slots_in_order : others).push_back(id);
     }
+    out_.slots_in_order.insert(out_.slots_in_order.end(), others.begin(), others.end());
+    const auto elements_of = [&](AccumulatorId id) { return element_count(program_.accumulators[id].type.shape); };
+    for (AccumulatorId id : out_.slots_in_order) {
+      AccumulatorArea& area = out_.accumulators[id];
+      area.offset = take(end_, elements_of(id) * (area.form == AccumulatorForm::lanes ? group_size : out_.modulus) * real_bytes);
+    }
+    const auto place_sum = [&](AccumulatorId id) {
+      if (!has_lanes(program_, program_.accumulators[id].target))
+        out_.accumulators[id].reduced = take(end_, elements_of(id) * real_bytes, real_bytes);
+    };
+    for (AccumulatorId id : out_.slots_in_order) place_sum(id);
+    for (uint32_t k = 0; k < program_.accumulators.size(); ++k)
+      if (product_[AccumulatorId{k}]) place_sum(AccumulatorId{k});
+    end_ = align(end_);
   }
   static Type real_like(Type type) {
     type.scalar = Scalar::real;

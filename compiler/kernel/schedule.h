@@ -73,6 +73,9 @@ struct Schedule {
   Table<AdvantageId, int64_t> advantages;  // of an init draw: [element][64]; of a step draw: in the tape's record; -1
   Table<AdjointCarryId, int64_t> carries;  // [element][64]; -1: not read
   Table<AccumulatorId, AccumulatorArea> accumulators;
+  // The accumulators with slots, in the order in which these lie, side by side: first those that are summed over lanes at
+  // the end, whose sums lie in the same order, so that one loop does for all.
+  std::vector<AccumulatorId> slots_in_order;
   // With checkpoints alone (segment below the horizon): the states lie side by side, and so do their copies at the beginning
   // of each segment and after the last step; `range` is what the steps are told and tell.
   int64_t states_begin = 0, states_bytes = 0, checkpoints = 0, final_states = 0, range = 0;

@@ -100,6 +100,7 @@ Model compile_model(Session& session, Wanted wanted) {
   PipelineOptions options;
   options.check = session.options.check;
   options.choose.estimators = estimator_requests(session);
+  options.reasons = session.options.command == Command::explain;
   options.forward_only = wanted == Wanted::forward;
   options.fisher_information = wanted == Wanted::gradient_and_fisher;
   if (!session.options.dump_folder.empty())
