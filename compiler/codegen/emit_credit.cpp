@@ -1,5 +1,5 @@
 // Credit: a sweep of its own over whole groups, from the last step taken to the first. It reads what the
-// steps saved and writes the advantages beside it. With checkpoints it goes segment by segment, its sums in the arena.
+// steps saved, or computes a little from it, and writes the advantages beside it. With checkpoints it goes segment by segment, its sums in the arena.
 //   Q_t = own_t + R, R = later_final + Σ_{k>t} later_k;  A_t = n/(n-1) (Q_t − mean of Q_t over the n samples)
 #include <llvm/IR/Intrinsics.h>
 
@@ -76,8 +76,11 @@ class Credit {
       llvm::Value* reached = e.b.CreateICmpULT(e.splat(e.time), steps_);
       for (const auto& [id, sums] : sums_) {
         const ProgramAdvantage& advantage = program.advantages[id];
-        for (NodeId part : {advantage.own, advantage.later, advantage.value_baseline})
-          if (part && !e.is_small(advantage.type)) e.prepare(part);
+        for (NodeId part : {advantage.own, advantage.later, advantage.value_baseline}) {
+          if (!part) continue;
+          compute(part);
+          if (!e.is_small(advantage.type)) e.prepare(part);
+        }
         const bool of_step = advantage.phase == Phase::step;
         EmittedValue out;
         if (of_step) {
@@ -95,10 +98,15 @@ class Credit {
     });
     e.b.CreateBr(done);
     e.b.SetInsertPoint(done);
-    for (const ProgramAdvantage& advantage : program.advantages)
-      for (NodeId part : {advantage.own, advantage.later, advantage.value_baseline})
-        if (part) e.values.erase(part.index);
+    std::erase_if(e.values, [&](const auto& entry) { return program.phase[NodeId{entry.first}] == Phase::step; });
     e.before_loops = e.before_body = e.marker("of_init");
+  }
+
+  // Values of the step that the tape lacks, from those that it has.
+  void compute(NodeId node) {
+    if (program.phase[node] != Phase::step || e.schedule.home[node] != Home::phase || e.values.contains(node.index)) return;
+    for (NodeId input : e.graph.inputs(node)) compute(input);
+    e.emit(node);
   }
 
   llvm::Value* advantage_of(const ProgramAdvantage& advantage, const EmittedValue& sums, const Index& index,

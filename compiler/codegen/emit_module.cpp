@@ -54,19 +54,20 @@ int64_t estimated_instructions(const ModuleContext& context, Phase phase, int la
 // Code generation takes about 0.1 ms for each instruction.
 constexpr int64_t most_instructions = 4000;
 
-// Values with lanes that the steps carry in registers.
+// Numbers with lanes that the steps carry in registers; truths are in those of masks.
 int64_t carried_values(const ModuleContext& context) {
   int64_t count = 1;  // the objective
   for (uint32_t k = 0; k < context.program.states.size(); ++k) {
     const StateId state{k};
-    const int64_t elements = element_count(context.program.states[state].type.shape);
+    const Type& type = context.program.states[state].type;
+    const int64_t elements = type.scalar == Scalar::boolean ? 0 : element_count(type.shape);
     if (context.schedule.states[state] >= 0 && context.schedule.state_has_lanes[state] && elements <= register_elements)
       count += elements;
   }
   return count;
 }
 // More carried values than this leave no registers to work with, four of each being in flight.
-constexpr int64_t most_carried = 5;
+constexpr int64_t most_carried = 7;
 
 // Lanes measured best: four registers in flight forward, two where the steps carry much; two backward, where accumulators
 // take registers; four again where the backward steps are loops over arrays; fewer where the code would be very long.

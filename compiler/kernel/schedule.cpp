@@ -257,18 +257,20 @@ class Scheduler {
         read(contribution.index, out_.phase_of(contribution));
       }
     }
-    // Credit reads memory alone: what it reads is saved, whatever it costs to compute.
+    // What credit reads is saved, but for the little that choose_saved finds.
     for (uint32_t k = 0; k < program_.advantages.size(); ++k) {
       if (!advantage_needed_[AdvantageId{k}]) continue;
       const ProgramAdvantage& advantage = program_.advantages[AdvantageId{k}];
       for (NodeId part : {advantage.own, advantage.later, advantage.value_baseline})
-        if (part && out_.home[part] != Home::leaf && program_.phase[part] == Phase::step) out_.home[part] = Home::tape;
+        if (part && out_.home[part] != Home::leaf && program_.phase[part] == Phase::step) credited_.push_back(part);
         else read(part, Phase::step_backward);
       read(advantage.later_final, Phase::step_backward);
     }
   }
 
   // --- saved or computed again
+  bool is_small(NodeId node) const { return elements(node) <= register_elements; }
+  bool cheap(NodeId node) const { return is_cheap(graph_.op(node)) || (graph_.op(node) == Op::concat && is_small(node)); }
   // What a step value costs on the tape: 0 when it is there anyway.
   bool at_hand(NodeId node) const {
     if (program_.phase[node] != Phase::step) return true;
@@ -282,7 +284,7 @@ class Scheduler {
   static constexpr int64_t most_operations = 6;
   void price(NodeId node, Price& total) const {
     if (at_hand(node)) return;
-    if (!is_cheap(graph_.op(node)) || total.operations >= most_operations) {
+    if (!cheap(node) || total.operations >= most_operations) {
       total.bytes += bytes_in_slot(node);
       return;
     }
@@ -290,9 +292,13 @@ class Scheduler {
     total.operations += node_kind == OpKind::layout || node_kind == OpKind::control ? 0 : 1;
     for (NodeId input : graph_.inputs(node)) price(input, total);
   }
+  bool all_small(NodeId node) const {
+    return is_small(node) && (at_hand(node) || !cheap(node) ||
+                              std::ranges::all_of(graph_.inputs(node), [&](NodeId input) { return all_small(input); }));
+  }
   void compute_again(NodeId node) {
     if (at_hand(node)) return;
-    if (!is_cheap(graph_.op(node))) out_.home[node] = Home::tape;
+    if (!cheap(node)) out_.home[node] = Home::tape;
     else {
       again_[node] = true;
       for (NodeId input : graph_.inputs(node)) compute_again(input);
@@ -305,7 +311,15 @@ class Scheduler {
     std::sort(wanted_.begin(), wanted_.end());
     wanted_.erase(std::unique(wanted_.begin(), wanted_.end()), wanted_.end());
     for (NodeId node : wanted_)
-      if (!is_cheap(graph_.op(node)) && !at_hand(node)) out_.home[node] = Home::tape;
+      if (!cheap(node) && !at_hand(node)) out_.home[node] = Home::tape;
+    for (NodeId part : credited_) {
+      if (at_hand(part)) continue;
+      // Credit has no buffers for what it computes again.
+      Price total;
+      price(part, total);
+      if (all_small(part) && total.operations <= most_operations && total.bytes < bytes_in_slot(part)) compute_again(part);
+      else out_.home[part] = Home::tape;
+    }
     for (auto node = wanted_.rbegin(); node != wanted_.rend(); ++node) {
       if (at_hand(*node)) continue;
       Price total;
@@ -487,7 +501,7 @@ class Scheduler {
   Table<InputId, bool> input_needed_;
   Table<NoiseId, NodeId> noise_node_;
   Table<NoiseId, bool> noise_read_back_;
-  std::vector<NodeId> pending_, wanted_;
+  std::vector<NodeId> pending_, wanted_, credited_;  // credited_: step values that credit reads
 };
 
 }  // namespace
