@@ -42,6 +42,12 @@ int64_t default_memory_limit() {
 // Of one group, or as many as Parts::most_groups: writes the objectives and, unless null, the sums of the gradients.
 using GroupFunction = std::function<void(int worker, uint64_t first_sample, int64_t count, double* objective, double* gradient)>;
 
+// What a thread needs for its groups, kept from run to run.
+struct Worker {
+  BlockReduction block;
+  std::vector<double> objectives, sums;  // of a call; of the sums those of several groups
+};
+
 template <class T>
 std::vector<T> converted(const std::vector<double>& values) {
   return std::vector<T>(values.begin(), values.end());
@@ -73,6 +79,8 @@ struct Driver::Parts {
   std::vector<std::vector<double>> rows_double;  // what the kernel reads, by InputId
   std::vector<std::vector<float>> rows_single;
   std::vector<Memory> arenas;  // by worker
+  std::vector<Worker> workers;
+  TreeReduction reduction;
   Memory uniform;
   size_t gradient_size = 0;
   int64_t most_groups = 1;
@@ -214,15 +222,14 @@ Estimate Driver::run(const ParamArrays& own_params, const RunOptions& options) {
   const int64_t samples = std::max<int64_t>(options.samples, 1), groups = (samples + group_size - 1) / group_size;
   const GroupFunction group = parts.groups(params, options.seed, gradient);
 
-  struct Worker {
-    BlockReduction block;
-    std::vector<double> objectives, sums;
-  };
-  TreeReduction reduction;
-  std::vector<Worker> workers(static_cast<size_t>(parts.pool.size()));
+  TreeReduction& reduction = parts.reduction;
+  std::vector<Worker>& workers = parts.workers;
+  reduction.finish();  // of what an exception may have left
+  workers.resize(static_cast<size_t>(parts.pool.size()));
   for (Worker& worker : workers) {
+    worker.block.clear();
     worker.objectives.resize(static_cast<size_t>(parts.most_groups * group_size));
-    worker.sums.resize(static_cast<size_t>(parts.most_groups) * gradient_size);
+    if (parts.most_groups > 1) worker.sums.resize(static_cast<size_t>(parts.most_groups) * gradient_size);
   }
   constexpr int64_t none = std::numeric_limits<int64_t>::max();
   std::atomic<int64_t> finished = 0, first_bad = none;
@@ -234,22 +241,32 @@ Estimate Driver::run(const ParamArrays& own_params, const RunOptions& options) {
   const auto run_groups = [&](int number, int64_t first, int64_t count) {
     Worker& worker = workers[static_cast<size_t>(number)];
     const int64_t first_sample = first * group_size, sample_count = std::min(count * group_size, samples - first_sample);
+    const std::span<const double> objectives(worker.objectives.data(), static_cast<size_t>(sample_count));
+    if (count == 1) {
+      group(number, static_cast<uint64_t>(first_sample), sample_count, worker.objectives.data(),
+            worker.block.next_sums(gradient_size).data());
+      if (!worker.block.add(objectives)) report_bad(first);
+      return;
+    }
     group(number, static_cast<uint64_t>(first_sample), sample_count, worker.objectives.data(), worker.sums.data());
-    const std::span<const double> objectives(worker.objectives.data(), static_cast<size_t>(sample_count)),
-        sums(worker.sums.data(), static_cast<size_t>(count) * gradient_size);
-    const bool together = count > 1 && sample_count == count * group_size && (count & (count - 1)) == 0;
+    const std::span<const double> sums(worker.sums.data(), static_cast<size_t>(count) * gradient_size);
+    const bool together = sample_count == count * group_size && (count & (count - 1)) == 0;
     if (together && worker.block.add_full_groups(objectives, sums)) return;
     for (int64_t k = 0; k < count; ++k) {
       const auto own = objectives.subspan(static_cast<size_t>(k * group_size),
                                           static_cast<size_t>(std::min<int64_t>(group_size, sample_count - k * group_size)));
       const auto sum = sums.subspan(static_cast<size_t>(k) * gradient_size, gradient_size);
-      const bool finite = together ? all_finite(own) && all_finite(sum) : worker.block.add(own, sum);
+      bool finite = all_finite(own) && all_finite(sum);
+      if (!together) {
+        std::ranges::copy(sum, worker.block.next_sums(gradient_size).begin());
+        finite = worker.block.add(own);
+      }
       if (!finite) report_bad(first + k);
     }
   };
   const int level = block_level(groups, parts.pool.size(), [&] {
     const StandardArithmetic arithmetic;
-    group(0, 0, group_size, workers[0].objectives.data(), workers[0].sums.data());
+    group(0, 0, group_size, workers[0].objectives.data(), workers[0].block.next_sums(gradient_size).data());
   });
   const int64_t call = std::min(parts.most_groups, int64_t{1} << level);
   const int64_t tasks_done =
@@ -271,7 +288,7 @@ Estimate Driver::run(const ParamArrays& own_params, const RunOptions& options) {
   Estimate estimate;
   estimate.samples = std::min(done * group_size, samples);
   estimate.interrupted = done < groups;
-  const Partial total = reduction.finish();
+  Partial total = reduction.finish();
   if (total.groups > 0) {
     estimate.mean = total.objective.mean[0];
     estimate.standard_error = standard_error_of_samples(total.objective);
@@ -289,12 +306,13 @@ Estimate Driver::run(const ParamArrays& own_params, const RunOptions& options) {
         first = end;
       }
   }
+  reduction.take_back(std::move(total));
   if (first_bad != none) {
     const auto first_sample = static_cast<uint64_t>(first_bad) * group_size;
     const int64_t count = std::min<int64_t>(group_size, samples - first_bad * group_size);
     NonFiniteReport report{first_sample, false, {}};
     std::array<double, group_size> objective{};
-    group(0, first_sample, count, objective.data(), workers[0].sums.data());
+    group(0, first_sample, count, objective.data(), workers[0].block.next_sums(gradient_size).data());
     report.in_gradient = all_finite(std::span<const double>(objective.data(), static_cast<size_t>(count)));
     report.value = parts.single_precision
                        ? parts.first_non_finite<float>(params, options.seed, first_sample, count, report.in_gradient)

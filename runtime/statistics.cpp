@@ -67,41 +67,53 @@ void set_moments(Moments& result, std::span<const double> samples) {
   const double mean = mean_of(samples.data(), samples.size());
   result.mean.assign(1, mean);
   result.m2.assign(1, squares_of(samples.data(), samples.size(), mean));
+  result.of_sums = false;
 }
 
-void set_moments_of_sum(Moments& result, std::span<const double> sum, double count) {
+void set_moments_of_sums(Moments& result, double count) {
   result.count = count;
-  result.mean.assign(sum.begin(), sum.end());
-  for (double& mean : result.mean) mean /= count;
-  result.m2.clear();
+  result.of_sums = true;
 }
 
-void merge(Moments& left, const Moments& right) {
+void finish_moments(Moments& moments) {
+  if (!moments.of_sums) return;
+  for (double& mean : moments.mean) mean /= moments.count;
+  moments.m2.assign(moments.mean.size(), 0.0);
+  moments.of_sums = false;
+}
+
+void merge(Moments& left, Moments& right) {
   const double count = left.count + right.count;
   const double share = right.count / count, weight = left.count * share;
   const size_t size = left.mean.size();
-  double *mean = left.mean.data(), *m2 = nullptr;
-  const double *other = right.mean.data(), *other_m2 = right.m2.data();
+  // The sum of a full group is divided as it is read; by a power of two, so exactly.
+  const auto divisor = [](Moments& moments) {
+    if (moments.of_sums && moments.count != group_size) finish_moments(moments);
+    return moments.of_sums ? 1.0 / group_size : 1.0;
+  };
+  const double of_left = divisor(left), of_right = divisor(right);
+  const bool left_has = !left.of_sums, right_has = !right.of_sums;
+  if (!left_has && left.m2.size() != size) left.m2.resize(size);
+  double *mean = left.mean.data(), *m2 = left.m2.data();
+  const double *others = right.mean.data(), *other_m2 = right.m2.data();
   const auto each = [&](auto before) {
     for (size_t k = 0; k < size; ++k) {
-      const double step = other[k] - mean[k];
-      mean[k] += step * share;
+      const double own = mean[k] * of_left, step = others[k] * of_right - own;
+      mean[k] = own + step * share;
       m2[k] = before(k) + step * step * weight;
     }
   };
-  const bool left_has = !left.m2.empty(), right_has = !right.m2.empty();
-  left.m2.resize(size);
-  m2 = left.m2.data();
   if (left_has && right_has) each([&](size_t k) { return m2[k] + other_m2[k]; });
   else if (left_has) each([&](size_t k) { return m2[k]; });
   else if (right_has) each([&](size_t k) { return other_m2[k]; });
   else each([](size_t) { return 0.0; });
   left.count = count;
+  left.of_sums = false;
 }
 
 namespace {
 
-void merge(Partial& left, const Partial& right) {
+void merge(Partial& left, Partial& right) {
   merge(left.objective, right.objective);
   merge(left.gradient, right.gradient);
   left.groups += right.groups;
@@ -111,7 +123,6 @@ void merge(Partial& left, const Partial& right) {
 
 Partial TreeReduction::add(int level, int64_t index, Partial partial) {
   Place place{level, index};
-  Partial spare;
   for (;;) {
     Partial sibling;
     {
@@ -121,6 +132,9 @@ Partial TreeReduction::add(int level, int64_t index, Partial partial) {
       if (found == waiting_.end() || found->first.level != other.level) {
         waiting_.emplace(place, std::move(partial));
         most_ = std::max(most_, waiting_.size());
+        if (spares_.empty()) return {};
+        Partial spare = std::move(spares_.back());
+        spares_.pop_back();
         return spare;
       }
       sibling = std::move(found->second);
@@ -128,7 +142,7 @@ Partial TreeReduction::add(int level, int64_t index, Partial partial) {
     }
     if ((place.index & 1) != 0) std::swap(partial, sibling);
     merge(partial, sibling);
-    spare = std::move(sibling);
+    take_back(std::move(sibling));
     place = {place.level + 1, place.index >> 1};
   }
 }
@@ -141,9 +155,16 @@ Partial TreeReduction::finish() {
   while (!waiting_.empty()) {
     auto last = waiting_.extract(std::prev(waiting_.end()));
     if (result.groups != 0) merge(last.mapped(), result);
-    result = std::move(last.mapped());
+    std::swap(result, last.mapped());
+    if (last.mapped().groups != 0) spares_.push_back(std::move(last.mapped()));
   }
+  finish_moments(result.gradient);
   return result;
+}
+
+void TreeReduction::take_back(Partial partial) {
+  const std::lock_guard lock(mutex_);
+  spares_.push_back(std::move(partial));
 }
 
 BlockReduction::Entry& BlockReduction::push(int level) {
@@ -162,12 +183,19 @@ void BlockReduction::merge_equal_levels() {
   }
 }
 
-bool BlockReduction::add(std::span<const double> objective, std::span<const double> gradient_sum) {
-  Entry& leaf = push(0);
-  set_moments(leaf.partial.objective, objective);
-  set_moments_of_sum(leaf.partial.gradient, gradient_sum, static_cast<double>(objective.size()));
+std::span<double> BlockReduction::next_sums(size_t size) {
+  if (size_ == stack_.size()) stack_.emplace_back();
+  std::vector<double>& sums = stack_[size_].partial.gradient.mean;
+  sums.resize(size);
+  return sums;
+}
+
+bool BlockReduction::add(std::span<const double> objective) {
+  Partial& leaf = push(0).partial;
+  set_moments(leaf.objective, objective);
+  set_moments_of_sums(leaf.gradient, static_cast<double>(objective.size()));
   // A mean may overflow where no sample does.
-  const bool finite = (std::isfinite(leaf.partial.objective.mean[0]) || all_finite(objective)) && all_finite(gradient_sum);
+  const bool finite = (std::isfinite(leaf.objective.mean[0]) || all_finite(objective)) && all_finite(leaf.gradient.mean);
   merge_equal_levels();
   return finite;
 }
@@ -189,6 +217,7 @@ bool BlockReduction::add_full_groups(std::span<const double> objectives, std::sp
   for (size_t pairs = groups / 2; pairs > 0; pairs /= 2, count *= 2, ++level) merge_neighbours(mean, m2, pairs, width, count);
   Partial& partial = push(level).partial;
   partial.objective.count = partial.gradient.count = count;
+  partial.objective.of_sums = partial.gradient.of_sums = false;
   partial.objective.mean.assign(1, mean[0]);
   partial.objective.m2.assign(1, m2[0]);
   partial.gradient.mean.assign(mean + 1, mean + width);

@@ -12,16 +12,19 @@ namespace alea {
 
 bool all_finite(std::span<const double> values);
 
-// Of one quantity or many at once: the number of samples, their mean, and M2 = Σ count (value - mean)²; no M2 stands for 0.
+// Of one quantity or many at once: the number of samples, their mean, and M2 = Σ count (value - mean)². Of a single group
+// of which only sums are known, M2 stands for 0, whatever its memory holds, and the mean waits to be divided by the count.
 struct Moments {
   double count = 0;
   std::vector<double> mean, m2;
+  bool of_sums = false;
 };
 void set_moments(Moments&, std::span<const double> samples);  // of one quantity
-// Of many, each known by its sum over `count` samples alone: there is no M2.
-void set_moments_of_sum(Moments&, std::span<const double> sum, double count);
+// Of many, each known by its sum over `count` samples alone, which are in `mean` already.
+void set_moments_of_sums(Moments&, double count);
+void finish_moments(Moments&);  // so that mean and M2 are what they are called
 // mean = (n_a mean_a + n_b mean_b) / n, M2 = M2_a + M2_b + n_a n_b / n (mean_b - mean_a)²
-void merge(Moments& left, const Moments& right);
+void merge(Moments& left, Moments& right);  // leaves of `right` its memory alone
 
 struct Partial {
   Moments objective;  // over samples
@@ -34,8 +37,9 @@ class TreeReduction {
   // The partial of the groups index · 2^level … (index + 1) 2^level - 1. Safe to call from any thread. Returns memory that
   // is no longer needed, for the next partial.
   Partial add(int level, int64_t index, Partial);
-  // What is there, when groups 0 … n-1 were added; leaves nothing behind.
+  // What is there, when groups 0 … n-1 were added; leaves nothing behind but memory.
   Partial finish();
+  void take_back(Partial);  // its memory is used again
   size_t most_partials() const { return most_; }
 
  private:
@@ -47,6 +51,7 @@ class TreeReduction {
   };
   std::mutex mutex_;
   std::map<Place, Partial> waiting_;
+  std::vector<Partial> spares_;
   size_t most_ = 0;
 };
 
@@ -54,14 +59,17 @@ class TreeReduction {
 // groups. Its memory is used again from block to block.
 class BlockReduction {
  public:
-  // The next group: its samples' objectives and the sums of its gradients. Returns whether all of them are finite.
-  bool add(std::span<const double> objective, std::span<const double> gradient_sum);
+  // Where the sums of the next group's gradients belong.
+  std::span<double> next_sums(size_t size);
+  // The next group: its samples' objectives; the sums are at their place. Returns whether all of them are finite.
+  bool add(std::span<const double> objective);
   // The next 2^k full groups at once, one after another in both, when as many divide the number of those before: to the bit
   // what adding them alone gives. False where one may not be finite.
   bool add_full_groups(std::span<const double> objectives, std::span<const double> gradient_sums);
   // Hands over the groups added so far, of which the first was `first_group`, a multiple of their number rounded up to
   // a power of two; starts anew.
   void move_to(TreeReduction&, int64_t first_group);
+  void clear() { size_ = 0; }
 
  private:
   struct Entry {

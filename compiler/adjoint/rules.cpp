@@ -93,7 +93,7 @@ struct Rules {
       case Op::add: return a;                                            // x + y: 1, 1
       case Op::sub: return k == 0 ? a : neg(a);                          // x − y: 1, −1
       case Op::mul: return mul(a, k == 0 ? y : x);                       // x y: y, x
-      case Op::div: return k == 0 ? div(a, y) : neg(div(mul(a, v), y));  // x/y: 1/y, −v/y
+      case Op::div: return k == 0 ? div(a, y) : neg(mul(div(a, y), v));  // x/y: 1/y, −v/y, with one division
       case Op::pow: {
         // xʸ: y xʸ⁻¹ (0 where y = 0), xʸ ln x (0 where x = 0)
         if (k == 1) {

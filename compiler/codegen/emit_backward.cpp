@@ -439,6 +439,24 @@ void sum_over_lanes(Emitter& e, const Run& run) {
   });
 }
 
+// Doubles to `out`, from numbers that lie one after another at `from`.
+void copy_numbers(Emitter& e, llvm::Value* from, llvm::Value* out, int64_t count) {
+  const auto copy = [&](llvm::Value* first, int64_t width) {
+    const auto lanes = static_cast<unsigned>(width);
+    llvm::Value* values = e.b.CreateAlignedLoad(llvm::FixedVectorType::get(e.real_type(), lanes),
+                                                e.offset(from, first, e.real_bytes()), llvm::Align(4));
+    e.b.CreateAlignedStore(e.b.CreateFPExt(values, llvm::FixedVectorType::get(e.b.getDoubleTy(), lanes)), e.offset(out, first, 8),
+                           llvm::Align(8));
+  };
+  constexpr int64_t width = 32;
+  if (count >= width)
+    e.rolled_loop(e.i64(count / width), {}, [&](llvm::Value* i, const Emitter::Carried&) -> Emitter::Carried {
+      copy(e.b.CreateMul(i, e.i64(width)), width);
+      return {};
+    });
+  for (int64_t first = count / width * width; first < count; ++first) copy(e.i64(first), 1);
+}
+
 void write_gradients(Emitter& e) {
   llvm::Value* gradient = e.argument(offsetof(KernelArguments, gradient), e.b.getPtrTy());
   int64_t size = 0, first = 0;
@@ -449,7 +467,16 @@ void write_gradients(Emitter& e) {
     EmittedValue out = e.memory(param.type, false, nullptr, 1);
     out.base = e.offset(gradient, first * 8);
     for (int64_t& stride : out.strides) stride = stride / e.real_bytes() * 8;
-    if (param.gradient && !e.is_small(param.type)) e.prepare(param.gradient);
+    if (param.gradient && !e.is_small(param.type)) {
+      e.prepare(param.gradient);
+      const bool in_memory = e.values.contains(param.gradient.index) && e.value(param.gradient).base != nullptr;
+      if (in_memory && e.value(param.gradient).strides == e.memory(param.type, false, nullptr, 1).strides &&
+          !e.value(param.gradient).boolean) {
+        copy_numbers(e, e.value(param.gradient).base, out.base, element_count(shape));
+        first += element_count(shape);
+        continue;
+      }
+    }
     e.each(shape, [&](const Index& index) {
       llvm::Value* value = param.gradient ? e.element(param.gradient, index) : e.real(0);
       e.b.CreateAlignedStore(e.b.CreateFPExt(value, e.b.getDoubleTy()), e.address(out, index), llvm::Align(8));

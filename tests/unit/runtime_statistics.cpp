@@ -29,7 +29,8 @@ Partial group_partial(int64_t group, int64_t count) {
   }
   Partial partial;
   set_moments(partial.objective, samples);
-  set_moments_of_sum(partial.gradient, sum, static_cast<double>(count));
+  partial.gradient.mean = sum;
+  set_moments_of_sums(partial.gradient, static_cast<double>(count));
   return partial;
 }
 
@@ -76,7 +77,8 @@ TEST_CASE("blocks of groups reduce to the same bits as groups alone", "[statisti
     for (int64_t task = (groups - 1) >> level; task >= 0; --task) {
       for (int64_t group = task << level; group < std::min(groups, (task + 1) << level); ++group) {
         const std::vector<double> samples = samples_of(group);
-        block.add(samples, std::vector<double>{std::accumulate(samples.begin(), samples.end(), 0.0)});
+        block.next_sums(1)[0] = std::accumulate(samples.begin(), samples.end(), 0.0);
+        block.add(samples);
       }
       block.move_to(tree, task << level);
     }
@@ -94,7 +96,8 @@ TEST_CASE("blocks of groups reduce to the same bits as groups alone", "[statisti
     const std::vector<double> samples = samples_of(group);
     const double sum = std::accumulate(samples.begin(), samples.end(), 0.0);
     if (group == groups - 1) {
-      CHECK(block.add(samples, std::vector<double>{sum}));
+      block.next_sums(1)[0] = sum;
+      CHECK(block.add(samples));
       break;
     }
     objectives.insert(objectives.end(), samples.begin(), samples.end());
