@@ -12,7 +12,8 @@
 namespace alea {
 
 // The stages of compile(), in order (pipeline.cpp).
-inline constexpr std::array<const char*, 7> stage_names{"check", "elaborate", "relax", "choose", "expand", "fork", "adjoint"};
+inline constexpr std::array<const char*, 8> stage_names{"check",  "elaborate", "relax",   "choose",
+                                                        "expand", "fork",      "adjoint", "fisher"};
 
 struct PipelineOptions {
   CheckOptions check;               // --model, --policy, --set
