@@ -36,7 +36,8 @@ struct ParsedFiles;
 std::shared_ptr<const ParsedFiles> parse_files(SourceMap&, SourceId main, const Loader&, Diagnostics&);
 void check_file(const SourceMap&, const ParsedFiles&, const CheckOptions&, Diagnostics&);
 std::optional<typed::Model> check_model(const SourceMap&, const ParsedFiles&, const CheckOptions&, Diagnostics&);
-std::vector<std::string> model_names(const ParsedFiles&);  // of the main file: graphs, mdps and instances
-std::string print(const typed::Model&);                    // deterministic, for tests and --emit
+std::vector<std::string> model_names(const ParsedFiles&);      // of the main file: graphs, mdps and instances
+std::vector<std::string> models_in_reach(const ParsedFiles&);  // those, and those of the files that it imports
+std::string print(const typed::Model&);                        // deterministic, for tests and --emit
 
 }  // namespace alea

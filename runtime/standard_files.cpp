@@ -35,6 +35,12 @@ bool is_plain_name(const std::string& name) {
          std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; });
 }
 
+// The standard library's files are shown by their names in it, wherever it lies: std/models/reacher.alea.
+std::string shown_name(const fs::path& path, const std::string& data) {
+  const std::string library = standard_folder("stdlib", data), name = path.string();
+  return !library.empty() && name.starts_with(library + "/") ? "std" + name.substr(library.size()) : name;
+}
+
 std::string standard_model_path(const std::string& name, const std::string& data = {}) {
   const std::string library = standard_folder("stdlib", data), examples = standard_folder("examples", data);
   std::error_code error;
@@ -74,7 +80,7 @@ LoadedFile load_model_file(const std::string& path, const std::string& data) {
       throw FileError{fmt::format("there is no shipped model `{}`{}", path,
                                   near.empty() ? "" : fmt::format("; did you mean `std:{}`?", near))};
     }
-    return {found, read_file(found, limit)};
+    return {shown_name(found, data), read_file(found, limit)};
   }
   return {path == "-" ? "<stdin>" : path, read_file(path, limit)};
 }
@@ -106,8 +112,10 @@ Loader file_loader(const std::string& data) {
     }
     std::error_code error;
     if (!fs::is_regular_file(found, error)) return std::nullopt;
+    // A file of the library that is itself what is compiled is that one, by the path that it was given by.
+    const std::string name = fs::equivalent(found, importer, error) ? importer : shown_name(found, data);
     try {
-      return LoadedFile{found.string(), read_file(found.string(), max_source_bytes + 1)};
+      return LoadedFile{name, read_file(found.string(), max_source_bytes + 1)};
     } catch (const FileError&) { return std::nullopt; }
   };
 }

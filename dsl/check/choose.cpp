@@ -187,3 +187,9 @@ std::optional<ModelChoice> choose(const ParsedFiles& files, const CheckOptions& 
 }
 
 }  // namespace alea::check
+
+namespace alea {
+
+std::vector<std::string> models_in_reach(const ParsedFiles& files) { return check::known_models(files, files.main); }
+
+}  // namespace alea

@@ -267,6 +267,9 @@ Value Checker::evaluate_action(DefinitionId id, const ast::Action& action) {
     return fail(Kind::no_default_action, definition.span, {definition.name},
                 "give it one: `action u: real = 0`, or write a policy");
   }
+  // What no policy names is named here, so that trajectories have it.
+  if (chosen && !(choice_->policy && scopes_[policy_scope_].names.contains(definition.name)))
+    model.nodes.push_back({definition.name, chosen, definition.span, false});
   if (!chosen || !low) return value_of(chosen);
   // clip(u, low, high): the derivative at a bound is 1, the first argument's.
   const Type clipped = *wanted;

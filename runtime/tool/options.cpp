@@ -224,7 +224,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
         break;
       case Command::plot:
         command
-            .add_option("FILE", options.files, "logs of `alea train --log` (.jsonl) or trajectories of `alea run --trace` (.npz)")
+            .add_option("FILE", options.files,
+                        "logs of `alea train --log` (.jsonl) or trajectories of `alea run --trace` (.npz or .csv)")
             ->required();
         add_plot_options(command, options.plot);
         break;

@@ -70,17 +70,17 @@ std::shared_ptr<const ParsedFiles> load_files(Session& session, SourceId main) {
 }
 
 void require_one_model(const Session& session, const ParsedFiles& files) {
-  const std::vector<std::string> names = model_names(files);
+  const std::vector<std::string> names = model_names(files), reached = models_in_reach(files);
   const std::string& wanted = session.options.check.model;
   const std::string& path = session.options.files[0];
-  if (names.empty()) throw UsageError{fmt::format("{} has no graph, mdp or instance", path)};
+  if (reached.empty()) throw UsageError{fmt::format("{} has no graph, mdp or instance", path)};
   if (wanted.empty() && names.size() > 1)
     throw UsageError{fmt::format("{} has several models; say which: --model {}", path, fmt::join(names, " or "))};
-  if (!wanted.empty() && std::find(names.begin(), names.end(), wanted) == names.end()) {
-    const std::string near = nearest(wanted, names);
+  if (!wanted.empty() && std::find(reached.begin(), reached.end(), wanted) == reached.end()) {
+    const std::string near = nearest(wanted, reached);
     throw UsageError{fmt::format(
         "{} has no model `{}`; {}", path, wanted,
-        near.empty() ? fmt::format("it has `{}`", fmt::join(names, "`, `")) : fmt::format("did you mean `{}`?", near))};
+        near.empty() ? fmt::format("it has `{}`", fmt::join(reached, "`, `")) : fmt::format("did you mean `{}`?", near))};
   }
 }
 

@@ -330,3 +330,16 @@ TEST_CASE("a model that ran before is not compiled again, and gives the same num
   CHECK(other.out == first.out);
   CHECK(files == 2);
 }
+
+TEST_CASE("the library's files are shown by their names in it") {
+  const auto folder = std::filesystem::temp_directory_path();
+  // The hint's place is in the imported model.
+  const auto wrong = test::run_command("alea run std:pendulum_v1 --samples 64", folder);
+  INFO(wrong.error);
+  CHECK(wrong.status == 1);
+  CHECK_THAT(wrong.error, Catch::Matchers::Contains("std/models/pendulum_v1.alea:"));
+  CHECK_THAT(wrong.error, !Catch::Matchers::Contains(ALEA_SOURCE_DIR));
+  // Also where one of them is what is checked.
+  for (const std::string file : {"prelude", "distributions", "nn", "policies"})
+    CHECK(test::run_command("alea check " ALEA_SOURCE_DIR "/stdlib/" + file + ".alea", folder).status == 0);
+}

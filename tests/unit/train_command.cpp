@@ -371,6 +371,62 @@ TEST_CASE("logs and trajectories are drawn over each other") {
   REQUIRE(folder.run("alea plot t.npz --value s --samples 3 -o t.svg").status == 0);
   CHECK_THAT(folder.read("t.svg"), Contains("s, sample 2"));
   CHECK(folder.run("alea plot t.npz --value nothing -o t.svg").status == 2);
+  // The same picture from the table of the same trajectories.
+  REQUIRE(folder.run("alea run coin.alea --samples 64 --trace t.csv").status == 0);
+  REQUIRE(folder.run("alea plot t.csv --value s --samples 3 -o table.svg").status == 0);
+  CHECK(folder.read("table.svg") == folder.read("t.svg"));
+  CHECK(folder.run("alea plot t.csv --value nothing -o t.svg").status == 2);
+  folder.write("numbers.csv", "x,y\n1,2\n");
+  CHECK(folder.run("alea plot numbers.csv -o t.svg").status == 4);
+  folder.write("short.csv", "sample,step,x\n0,0,1\n0,1,2\n1,0,3\n");
+  CHECK(folder.run("alea plot short.csv -o t.svg").status == 4);
   CHECK(folder.run("alea plot coin.alea -o t.svg").status == 2);
   CHECK(folder.run("alea plot nowhere.jsonl -o t.svg").status == 4);
+}
+
+TEST_CASE("random actions are in the trajectories") {
+  const Folder folder;
+  folder.write("coin.alea", coin);
+  REQUIRE(folder.run("alea run coin.alea --policy random --samples 64 --trace t.npz").status == 0);
+  const NamedArrays trace = read_npz(folder.read("t.npz"), "t.npz");
+  REQUIRE(trace.contains("heads"));
+  double heads = 0;
+  for (int64_t sample = 0; sample < 64; ++sample)
+    for (int64_t t = 0; t + 1 < 3; ++t) {
+      const auto at = static_cast<size_t>(3 * sample + t);
+      CHECK(trace.at("s").values[at + 1] == trace.at("s").values[at] + trace.at("heads").values[at]);
+      heads += trace.at("heads").values[at];
+    }
+  CHECK(heads > 30);
+  CHECK(heads < 98);
+}
+
+TEST_CASE("an imported mdp is run, trained and judged by its name") {
+  const Folder folder;
+  folder.write("policies.alea",
+               "import std.models.pendulum_v1\ninstance short of pendulum_v1 { horizon 10 }\n"
+               "policy linear for pendulum_v1 { param w: real[3]  u = dot(w, obs) }\n");
+  const Json whole = Json::parse(folder.run("alea run policies.alea --model pendulum_v1 --samples 640 --json").out);
+  CHECK(whole["model"] == "pendulum_v1");
+  CHECK(whole["objective"]["mean"].get<double>() == Approx(-1200).margin(150));
+  const Json judged = folder.json("policies.alea --model short --eval-model pendulum_v1 --steps 1 --lr 1e-9");
+  CHECK(judged["evaluations"][0]["evaluation"]["mean"].get<double>() == Approx(-1200).margin(150));
+  const auto unknown = folder.run("alea run policies.alea --model pendulum_v2");
+  CHECK(unknown.status == 2);
+  CHECK_THAT(unknown.error, Contains("did you mean `pendulum_v1`?"));
+  // A file of policies alone stands for the mdp that they serve.
+  folder.write("alone.alea",
+               "import std.models.pendulum_v1\npolicy linear for pendulum_v1 { param w: real[3]  u = dot(w, obs) }\n");
+  CHECK(folder.run("alea run alone.alea --samples 64").status == 0);
+}
+
+TEST_CASE("what is judged needs no estimator: a policy that jumps may be") {
+  const Folder folder;
+  folder.write("jump.alea", R"(mdp m { horizon 5  state x: real ~ normal(0, 1)  action u: real  x' = x + u  cost x*x }
+policy noisy for m { param k: real = -0.5  u ~ normal(k*x, 0.3) }
+policy sure for m { param k: real = -0.5  u = if abs(x) > 0.1 then k*x else 0.0 })");
+  CHECK(folder.run("alea grad jump.alea --policy sure --samples 64").status == 1);
+  const Json json = folder.json("jump.alea --policy noisy --eval-policy sure --steps 20 --lr 0.02");
+  CHECK(json["evaluations"].back()["evaluation"]["mean"].get<double>() <
+        json["evaluations"][0]["evaluation"]["mean"].get<double>());
 }
