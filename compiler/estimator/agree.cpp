@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "compiler/estimator/paths.h"
 #include "compiler/graph/build.h"
@@ -10,17 +11,20 @@
 namespace alea {
 namespace {
 
-// The expression with every occurrence of `from` replaced by `to`.
+// Of a chain of ten thousand `else if`, each comparison would go through all that follow it.
+constexpr size_t most_nodes = 256;
+
+// The expression with every occurrence of `from` replaced by `to`; null where it is too large to go through.
 NodeId substitute(Graph& graph, NodeId root, NodeId from, NodeId to) {
   std::unordered_map<uint32_t, NodeId> replaced{{from.index, to}};
   // Collect what lies under the root, then rebuild it upwards: operands precede users.
   std::vector<uint32_t> order, stack{root.index};
-  std::vector<bool> seen(root.index + 1, false);
+  std::unordered_set<uint32_t> seen;
   while (!stack.empty()) {
     uint32_t at = stack.back();
     stack.pop_back();
-    if (seen[at] || at == from.index) continue;
-    seen[at] = true;
+    if (at == from.index || !seen.insert(at).second) continue;
+    if (order.size() == most_nodes) return {};
     order.push_back(at);
     for (NodeId input : graph.inputs(NodeId{at})) stack.push_back(input.index);
   }
@@ -104,7 +108,8 @@ bool branches_agree(Graph& graph, NodeId comparison, NodeId select) {
   // A scalar may stand in for an array (it broadcasts), an array not for a scalar.
   auto agree_under = [&](NodeId from, NodeId to) {
     if (graph.is_constant(from) || (graph.shape(from).empty() && !graph.shape(to).empty())) return false;
-    return same_value(graph, substitute(graph, then_value, from, to), substitute(graph, else_value, from, to));
+    const NodeId one = substitute(graph, then_value, from, to), other = one ? substitute(graph, else_value, from, to) : one;
+    return one && other && same_value(graph, one, other);
   };
   if (agree_under(left, right) || agree_under(right, left)) return true;
   // |u| = c is u = c and u = −c.

@@ -280,7 +280,7 @@ int run(const Settings& settings) {
 int main(int argc, char** argv) {
   alea::bench::Settings settings;
   CLI::App app{"Compiled models against hand-written gradients: time for one sample and step."};
-  app.add_option("workloads", settings.workloads, "w1 … w6 (default: all)");
+  app.add_option("workloads", settings.workloads, "w1 … w9 (default: all)");
   app.add_option("--precision", settings.precisions, "f64, f32 (default: both)")
       ->allow_extra_args(false)
       ->check(CLI::IsMember({"f64", "f32"}));

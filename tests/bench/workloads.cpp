@@ -112,10 +112,49 @@ Workload w6() {
   return w;
 }
 
+Workload w7() {
+  Workload w{"w7", hand_w7, 256, 200, 0, 0, 1e-2, {}, {}, {}};
+  w.params = [] {
+    std::vector<double> values;
+    constexpr uint64_t weights = 64 * 18 + 64 + 64 * 64 + 64 + 4 * 64 + 4;
+    for (uint64_t k = 0; k < weights; ++k) values.push_back(centred(704, k) / (k < 64 * 18 + 64 ? std::sqrt(18.0) : 8.0));
+    values.insert(values.end(), 4, -0.7);
+    return values;
+  };
+  w.inputs = [] {
+    return std::vector{input(12, [](uint64_t i, uint64_t k) { return (k < 3 ? 1 : 0.2) * centred(702, i * 12 + k); })};
+  };
+  return w;
+}
+
+Workload w8() {
+  Workload w{"w8", hand_w8, 256, 1, 0, 0, 1e-3, {}, {}, {}};
+  w.params = [] {
+    std::vector<double> values;
+    constexpr uint64_t first = 256 * 64 + 256, all = first + 256 * 256 + 256 + 8 * 256 + 8;
+    for (uint64_t k = 0; k < all; ++k) values.push_back(centred(803, k) / (k < first ? 8 : 16));
+    return values;
+  };
+  return w;
+}
+
+Workload w9() {
+  Workload w{"w9", hand_w9, 1024, 1000, 0, 0, 1e-2, {}, {}, {}};
+  w.constants = [] {
+    return std::vector{matrix("table", 1000, 8, [](uint64_t i, uint64_t k) { return centred(901, i * 8 + k); })};
+  };
+  w.params = [] {
+    std::vector<double> values;
+    for (uint64_t k = 0; k < 8000; ++k) values.push_back(0.5 * normal(902, k));
+    return values;
+  };
+  return w;
+}
+
 }  // namespace
 
 const std::vector<Workload>& workloads() {
-  static const std::vector<Workload> all = {w1(), w2(), w3(), w4(), w5(), w6()};
+  static const std::vector<Workload> all = {w1(), w2(), w3(), w4(), w5(), w6(), w7(), w8(), w9()};
   return all;
 }
 

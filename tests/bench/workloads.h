@@ -1,4 +1,4 @@
-// The workloads W1 … W6 as tests/bench/README.md defines them: what is bound to each model, how its time is counted, and what
+// The workloads W1 … W9 as tests/bench/README.md defines them: what is bound to each model, how its time is counted, and what
 // is known of its limit.
 #pragma once
 #include <functional>

@@ -28,7 +28,7 @@ struct HandKernel {
   int64_t workspace_bytes;
 };
 
-extern const HandKernel hand_w1, hand_w2, hand_w3, hand_w4, hand_w5, hand_w6;
+extern const HandKernel hand_w1, hand_w2, hand_w3, hand_w4, hand_w5, hand_w6, hand_w7, hand_w8, hand_w9;
 
 // A chain of independent fused multiply-adds: GFLOP/s of the core as it is now.
 double fma_rate();
