@@ -180,11 +180,16 @@ void GradientBuilder::add_score(DrawId id, ClassSet classes, Phase backward, std
   advantage.phase = draw.region;
   advantage.type = Type{Scalar::real, 0, draw.batch};
   advantage.own = own_costs(draw, targets);
-  if (advantage.own) advantage.own = spread(advantage.own, draw.batch);
   if (mdp) {
     advantage.later = later_costs(targets, Phase::step);
     advantage.later_final = later_costs(targets, Phase::final);
   }
+  // Where no cost tells the elements of the draw apart, one advantage does for all of them.
+  const auto is_one = [&](NodeId part) { return !part || graph.shape(part).empty(); };
+  const bool for_all = draw.baseline != "value" && draw.baseline != "running" && is_one(advantage.own) &&
+                       is_one(advantage.later) && is_one(advantage.later_final);
+  if (for_all) advantage.type.shape.clear();
+  else if (advantage.own) advantage.own = spread(advantage.own, draw.batch);
   settle();
   if (!advantage.own && !advantage.later && !advantage.later_final) return;
   const bool alone = draw.baseline == "none" || draw.baseline == "value" || draw.baseline == "running";
@@ -254,6 +259,8 @@ NodeId GradientBuilder::credit(ProgramAdvantage advantage, const GraphDraw& draw
   current = backward;
   NodeId leaf = graph.add(Op::advantage, type, {}, id.index, graph[draw.node].span);
   NodeId seed = region == Phase::step ? guard_backward(leaf) : leaf;
+  settle();
+  seed = spread(seed, draw.batch);
   settle();
   if (options.drop_score_paths) drop_path(draw, classes, seed, backward);
   else seeds.push_back({psi, {classes, seed}});

@@ -65,6 +65,7 @@ void Emitter::emit(NodeId node) {
 }
 
 llvm::Value* Emitter::inlined(NodeId node, const Index& index) {
+  if (graph.op(node) == Op::scatter) return scattered(node, index);
   if (graph.op(node) != Op::outer) return elementwise(node, index);
   const bool with_lanes = node_lanes(node);
   const auto [left, right] = outer_operands(node, index);
@@ -393,7 +394,21 @@ llvm::Value* Emitter::lane_addresses(const EmittedValue& array, const Index& ind
   return b.CreateGEP(b.getInt8Ty(), address(array, index), bytes);
 }
 
+// out[batch.., k, slice..] = index[batch..] = k ? source[batch.., slice..] : 0
+llvm::Value* Emitter::scattered(NodeId node, const Index& index) {
+  const size_t batch = static_cast<size_t>(graph.attributes(node)[0]);
+  const Index batches = part(index, 0, batch);
+  llvm::Value* wanted = element(graph.input(node, 1), batches);
+  llvm::Value* row = b.CreateSIToFP(index[batch], real_);
+  llvm::Value* here = b.CreateFCmpOEQ(wanted, as(wanted->getType()->isVectorTy(), row));
+  llvm::Value* source = element(graph.input(node, 0), joined(batches, part(index, batch + 1, index.size())));
+  // The sum with 0, as where rows receive several.
+  llvm::Value* added = as(node_lanes(node), b.CreateFAdd(source, as(source->getType()->isVectorTy(), real(0))));
+  return b.CreateSelect(here, added, zero(node_lanes(node)));
+}
+
 void Emitter::emit_scatter(NodeId node) {
+  if (plan.form[node] == Form::inlined) return;
   const NodeId source = graph.input(node, 0), indices = graph.input(node, 1);
   const size_t batch = static_cast<size_t>(graph.attributes(node)[0]);
   const Shape &shape = graph.shape(node), &from = graph.shape(source), &index_shape = graph.shape(indices);

@@ -152,6 +152,7 @@ class Emitter {
   void emit_pad(NodeId);
   void emit_gather(NodeId);
   void emit_scatter(NodeId);
+  llvm::Value* scattered(NodeId, const Index&);  // one element of it
   void emit_matmul(NodeId);
   void emit_outer(NodeId);
   void emit_called(NodeId);         // cholesky, solve …, sort: a compiled function over [element][lanes]

@@ -108,7 +108,7 @@ int64_t slot_bytes(const Type&, bool lanes, int64_t real_bytes);
 enum class Form : uint8_t {
   registers,  // one value an element
   buffer,     // a loop over elements into memory
-  inlined,    // an elementwise array with one user: computed inside the user's loop; a fused product
+  inlined,    // an elementwise array with one user: computed inside the user's loop; a fused product; a scatter to short rows
   view        // the operand's memory with other strides
 };
 struct PhasePlan {

@@ -9,6 +9,14 @@ namespace {
 bool is_view_op(Op op) { return op == Op::broadcast || op == Op::reshape || op == Op::transpose || op == Op::slice; }
 bool is_identity(Op op) { return op == Op::draw || op == Op::stop || op == Op::detach || op == Op::nonzero; }
 
+// Each element of the result receives one element at most, and comparing finds out: short rows, one index each.
+bool is_selection(const Graph& graph, NodeId node) {
+  if (graph.op(node) != Op::scatter) return false;
+  constexpr int64_t most = 16;
+  const size_t batch = static_cast<size_t>(graph.attributes(node)[0]);
+  return graph.shape(graph.input(node, 1)).size() == batch && graph.shape(node)[batch] <= most;
+}
+
 int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
@@ -63,7 +71,8 @@ PhasePlan plan_phase(const Program& program, const Schedule& schedule, Phase pha
     if (kind(op) == OpKind::leaf || kind(op) == OpKind::random || schedule.home[node] != Home::phase)
       plan.form[node] = Form::buffer;
     else if (is_view_op(op) || is_identity(op)) plan.form[node] = Form::view;
-    else if (kind(op) == OpKind::elementwise && uses[node] == 1 && reads_in_a_loop(only_user[node], node))
+    else if ((kind(op) == OpKind::elementwise || is_selection(graph, node)) && uses[node] == 1 &&
+             reads_in_a_loop(only_user[node], node))
       plan.form[node] = Form::inlined;
     else if (op == Op::outer && uses[node] == 1 && !only_user[node]) plan.form[node] = Form::inlined;
     else plan.form[node] = Form::buffer;
