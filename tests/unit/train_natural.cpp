@@ -131,6 +131,26 @@ policy centimetres for linear_quadratic { param K: real[2] = [0.01, 1]  u ~ norm
   CHECK(std::abs(last(near["params"], "K", 0) - 1) > 1e-6);
 }
 
+TEST_CASE("natural steps are the same bits on any number of threads, interpreted, and from a checkpoint") {
+  const auto folder = std::filesystem::temp_directory_path() / ("alea_natural_" + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  const auto params = [&](const std::string& arguments) {
+    const auto result = test::run_command(
+        "alea train std:cart_pole_score --model practice --optimizer natural --kl 0.02 --lr 1 "
+        "--batch 256 --eval-every 6 --json " +
+            arguments,
+        folder);
+    INFO(arguments << result.error);
+    REQUIRE(result.status == 0);
+    return Json::parse(result.out)["params"];
+  };
+  const Json one = params("--steps 6 --threads 1 --checkpoint state --every 3");
+  CHECK(params("--steps 6 --threads 3") == one);
+  CHECK(params("--steps 6 --backend interp") == one);
+  CHECK(params("--steps 12 --resume state") == params("--steps 12"));
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("natural is refused where no law moves, and its options where it is not asked for") {
   const auto refused = [](const std::string& model, const std::string& arguments, const std::string& message) {
     const auto result = train(model, arguments + " --steps 1");
