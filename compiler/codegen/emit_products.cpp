@@ -1,12 +1,13 @@
 // Weight gradients of large layers outside time, Σ over the group's samples of left rightᵀ: the operands lie in memory for
-// all lanes, and are multiplied tile by tile of 4 × 4 elements in registers. A tile sums `modulus` lanes side by side over
-// the parts of the group in order, then over those by a fixed tree. Lanes that do not count are loaded as 0.
+// all lanes. Columns of the right one are turned, a panel at a time, so that a vector holds neighbouring columns of one
+// sample; the panel stays in the first cache while tiles of 6 rows by 4 vectors are summed in registers, sample by sample
+// in order: a sum is a chain of fused multiply-adds over the samples that count, whatever the tile.
 #include "compiler/codegen/emitter.h"
 
 namespace alea {
 namespace {
 
-constexpr int64_t tile = 4;
+constexpr int64_t tile_rows = 6, panel_vectors = 4;
 
 class GroupProduct {
  public:
@@ -14,20 +15,19 @@ class GroupProduct {
       : e(emitter),
         rows_(e.graph.shape(outer)[0]),
         columns_(e.graph.shape(outer)[1]),
+        width_(e.schedule.modulus),
         to_(to),
         add_(add),
-        lanes_(llvm::FixedVectorType::get(e.real_type(), static_cast<unsigned>(e.schedule.modulus))) {
+        vector_(llvm::FixedVectorType::get(e.real_type(), static_cast<unsigned>(width_))) {
     left_ = e.offset(e.arena, e.schedule.offset[product_operand(e.graph, outer, 0)]);
     right_ = e.offset(e.arena, e.schedule.offset[product_operand(e.graph, outer, 1)]);
+    panel_ = e.new_buffer(Type{Scalar::real, 0, {group_size, panel_vectors * width_}}, false).base;
   }
 
   void emit() {
-    // Eight columns stay in the first cache while the rows pass by.
-    over(columns_, 2 * tile, [&](llvm::Value* first_column, int64_t columns) {
-      over(rows_, tile, [&](llvm::Value* first_row, int64_t rows) {
-        for (int64_t c = 0; c < columns; c += tile)
-          multiply(first_row, rows, e.b.CreateAdd(first_column, e.i64(c)), std::min(tile, columns - c));
-      });
+    over(columns_, panel_vectors * width_, [&](llvm::Value* first_column, int64_t columns) {
+      turn(first_column, columns);
+      over(rows_, tile_rows, [&](llvm::Value* first_row, int64_t rows) { multiply(first_row, rows, first_column, columns); });
     });
   }
 
@@ -43,94 +43,92 @@ class GroupProduct {
     if (length % size != 0) body(e.i64(whole * size), length % size);
   }
 
+  // panel[sample][column] = right[first_column + column][sample]; 0 where the last vector has no column.
+  void turn(llvm::Value* first_column, int64_t columns) {
+    const int64_t column_bytes = group_size * e.real_bytes(), vector_bytes = width_ * e.real_bytes();
+    e.rolled_loop(e.i64(group_size / width_), {}, [&](llvm::Value* part, const Emitter::Carried&) -> Emitter::Carried {
+      llvm::Value* from = e.offset(e.offset(right_, first_column, column_bytes), part, vector_bytes);
+      llvm::Value* to = e.offset(panel_, part, width_ * panel_vectors * vector_bytes);
+      for (int64_t first = 0; first < columns; first += width_) {
+        std::vector<llvm::Value*> vectors;
+        for (int64_t k = first; k < first + width_; ++k) {
+          vectors.push_back(llvm::Constant::getNullValue(vector_));
+          if (k < columns) vectors.back() = e.b.CreateAlignedLoad(vector_, e.offset(from, k * column_bytes), llvm::Align(64));
+        }
+        vectors = transposed(std::move(vectors));
+        for (int64_t sample = 0; sample < width_; ++sample)
+          e.b.CreateAlignedStore(vectors[static_cast<size_t>(sample)],
+                                 e.offset(to, (sample * panel_vectors + first / width_) * vector_bytes), llvm::Align(64));
+      }
+      return {};
+    });
+  }
+
+  // Blocks of `step` by `step` elements change places across the diagonal, for each power of two.
+  std::vector<llvm::Value*> transposed(std::vector<llvm::Value*> vectors) {
+    const auto width = static_cast<size_t>(width_);
+    for (size_t step = 1; step < width; step *= 2) {
+      std::vector<int> upper, lower;
+      for (size_t lane = 0; lane < width; ++lane) {
+        const bool second = (lane & step) != 0;
+        upper.push_back(static_cast<int>(second ? width + lane - step : lane));
+        lower.push_back(static_cast<int>(second ? width + lane : lane + step));
+      }
+      for (size_t k = 0; k < width; ++k) {
+        if ((k & step) != 0) continue;
+        llvm::Value *a = vectors[k], *b = vectors[k + step];
+        vectors[k] = e.b.CreateShuffleVector(a, b, upper);
+        vectors[k + step] = e.b.CreateShuffleVector(a, b, lower);
+      }
+    }
+    return vectors;
+  }
+
   void multiply(llvm::Value* first_row, int64_t rows, llvm::Value* first_column, int64_t columns) {
-    const int64_t modulus = e.schedule.modulus, element_bytes = group_size * e.real_bytes(),
-                  part_bytes = modulus * e.real_bytes();
-    llvm::Constant* zero = llvm::Constant::getNullValue(lanes_);
-    std::vector<llvm::Constant*> own;
-    for (int64_t lane = 0; lane < modulus; ++lane) own.push_back(e.b.getInt64(static_cast<uint64_t>(lane)));
-    llvm::Value* count = e.argument(offsetof(KernelArguments, sample_count), e.b.getInt64Ty());
+    const int64_t vectors = (columns + width_ - 1) / width_, vector_bytes = width_ * e.real_bytes(),
+                  row_bytes = group_size * e.real_bytes();
+    llvm::Value* left = e.offset(left_, first_row, row_bytes);
     const Emitter::Carried sums = e.rolled_loop(
-        e.i64(group_size / modulus), Emitter::Carried(static_cast<size_t>(rows * columns), zero),
-        [&](llvm::Value* part, Emitter::Carried so_far) {
-          llvm::Value* left_over = e.b.CreateSub(count, e.b.CreateMul(part, e.i64(modulus)));
-          llvm::Value* counted =
-              e.b.CreateICmpSLT(llvm::ConstantVector::get(own), e.b.CreateVectorSplat(static_cast<unsigned>(modulus), left_over));
-          auto load = [&](llvm::Value* operand, llvm::Value* first, int64_t k) {
-            llvm::Value* element = e.offset(e.offset(operand, first, element_bytes), k * element_bytes);
-            llvm::Value* value = e.b.CreateAlignedLoad(lanes_, e.offset(element, part, part_bytes), llvm::Align(64));
-            return e.b.CreateSelect(counted, value, zero);
-          };
+        e.sample_count(), Emitter::Carried(static_cast<size_t>(rows * vectors), llvm::Constant::getNullValue(vector_)),
+        [&](llvm::Value* sample, Emitter::Carried so_far) {
+          llvm::Value* from = e.offset(panel_, sample, panel_vectors * vector_bytes);
           std::vector<llvm::Value*> across;
-          for (int64_t c = 0; c < columns; ++c) across.push_back(load(right_, first_column, c));
+          for (int64_t v = 0; v < vectors; ++v)
+            across.push_back(e.b.CreateAlignedLoad(vector_, e.offset(from, v * vector_bytes), llvm::Align(64)));
           for (int64_t r = 0; r < rows; ++r) {
-            llvm::Value* value = load(left_, first_row, r);
-            for (int64_t c = 0; c < columns; ++c) {
-              llvm::Value*& sum = so_far[static_cast<size_t>(r * columns + c)];
-              sum = e.fma(value, across[static_cast<size_t>(c)], sum);
+            llvm::Value* at = e.offset(e.offset(left, sample, e.real_bytes()), r * row_bytes);
+            llvm::Value* own = e.b.CreateVectorSplat(
+                static_cast<unsigned>(width_),
+                e.b.CreateAlignedLoad(e.real_type(), at, llvm::Align(static_cast<uint64_t>(e.real_bytes()))));
+            for (int64_t v = 0; v < vectors; ++v) {
+              llvm::Value*& sum = so_far[static_cast<size_t>(r * vectors + v)];
+              sum = e.fma(own, across[static_cast<size_t>(v)], sum);
             }
           }
           return so_far;
         });
-    store(first_row, first_column, columns, sums);
-  }
-
-  // The sums over the lanes of `modulus` vectors at a time, as one vector: neighbours are added, then pairs of them, and
-  // so on, each step halving the number of vectors.
-  llvm::Value* lane_sums(Emitter::Carried vectors) {
-    const auto width = static_cast<int>(e.schedule.modulus);
-    for (int step = 1; step < width; step *= 2) {
-      Emitter::Carried halved;
-      for (size_t k = 0; k < vectors.size(); k += 2) {
-        std::vector<int> low, high;
-        for (int lane = 0; lane < width; ++lane) {
-          // Lane i of the result belongs to vector i mod 2 step: to the first one while that is below `step`.
-          const int from = lane / (2 * step) * (2 * step) + lane % step + (lane % (2 * step) < step ? 0 : width);
-          low.push_back(from);
-          high.push_back(from + step);
-        }
-        halved.push_back(e.b.CreateFAdd(e.b.CreateShuffleVector(vectors[k], vectors[k + 1], low),
-                                        e.b.CreateShuffleVector(vectors[k], vectors[k + 1], high)));
-      }
-      vectors = std::move(halved);
-    }
-    return vectors[0];
-  }
-
-  void store(llvm::Value* first_row, llvm::Value* first_column, int64_t columns, const Emitter::Carried& sums) {
-    // Vector r tile + c, with nothing in the columns that the last tile of a row lacks.
-    Emitter::Carried vectors;
-    for (size_t k = 0; k < sums.size(); ++k) {
-      vectors.push_back(sums[k]);
-      if (static_cast<int64_t>(k) % columns == columns - 1)
-        while (vectors.size() % tile != 0) vectors.push_back(llvm::Constant::getNullValue(lanes_));
-    }
-    const auto width = static_cast<size_t>(e.schedule.modulus);
-    const size_t filled = vectors.size();
-    while (vectors.size() % width != 0) vectors.push_back(llvm::Constant::getNullValue(lanes_));
     const llvm::Align align(static_cast<uint64_t>(e.real_bytes()));
     llvm::Value* corner =
         e.offset(e.offset(e.offset(e.arena, to_), first_row, columns_ * e.real_bytes()), first_column, e.real_bytes());
-    for (size_t first = 0; first < filled; first += width) {
-      const auto begin = vectors.begin() + static_cast<std::ptrdiff_t>(first);
-      llvm::Value* sum = lane_sums({begin, begin + static_cast<std::ptrdiff_t>(width)});
-      for (size_t k = 0; k < width && first + k < filled; k += tile) {
-        const auto row = static_cast<int64_t>((first + k) / tile);
-        std::vector<int> of_row;
-        for (int64_t c = 0; c < columns; ++c) of_row.push_back(static_cast<int>(k) + static_cast<int>(c));
-        llvm::Value* at = e.offset(corner, row * columns_ * e.real_bytes());
-        llvm::Value* value = e.b.CreateShuffleVector(sum, of_row);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t v = 0; v < vectors; ++v) {
+        llvm::Value* value = sums[static_cast<size_t>(r * vectors + v)];
+        if (const int64_t there = std::min(width_, columns - v * width_); there < width_) {
+          std::vector<int> first;
+          for (int64_t c = 0; c < there; ++c) first.push_back(static_cast<int>(c));
+          value = e.b.CreateShuffleVector(value, first);
+        }
+        llvm::Value* at = e.offset(corner, (r * columns_ + v * width_) * e.real_bytes());
         if (add_) value = e.b.CreateFAdd(e.b.CreateAlignedLoad(value->getType(), at, align), value);
         e.b.CreateAlignedStore(value, at, align);
       }
-    }
   }
 
   Emitter& e;
-  int64_t rows_, columns_, to_;
+  int64_t rows_, columns_, width_, to_;
   bool add_;
-  llvm::Type* lanes_;
-  llvm::Value *left_ = nullptr, *right_ = nullptr;
+  llvm::Type* vector_;
+  llvm::Value *left_ = nullptr, *right_ = nullptr, *panel_ = nullptr;
 };
 
 }  // namespace
