@@ -18,6 +18,7 @@
 #include "runtime/text_table.h"
 #include "runtime/threads.h"
 #include "runtime/tool/engine.h"
+#include "tests/bench/torch.h"
 #include "tests/bench/workloads.h"
 
 namespace alea::bench {
@@ -34,7 +35,7 @@ struct Settings {
   std::vector<std::string> workloads, precisions = {"f64", "f32"};
   std::vector<int> threads;
   double seconds = 1;  // for one line of the table
-  bool json = false;
+  bool json = false, torch = false;
 };
 
 struct Memory {
@@ -141,6 +142,7 @@ struct Line {
   std::string workload, precision;
   int threads = 0;
   Spread own, hand, ratio, fma;  // own and hand in ns, fma in GFLOP/s
+  Spread torch, torch_ratio;     // ns, and over our own; 0: not measured
   double limit = 0;              // ns; 0: none is known
   double to_limit = 0;           // at the reference machine's rate
   double apart = 0;              // of the two gradients
@@ -169,7 +171,7 @@ ParamArrays split(const std::vector<double>& flat, const Program& program) {
   return params;
 }
 
-Line measure(const Workload& workload, bool single, int threads, double seconds) {
+Line measure(const Workload& workload, bool single, int threads, double seconds, bool with_torch) {
   ToolOptions options;
   options.command = Command::bench;
   options.files = {fmt::format("{}/tests/bench/{}.alea", ALEA_SOURCE_DIR, workload.name)};
@@ -199,9 +201,13 @@ Line measure(const Workload& workload, bool single, int threads, double seconds)
   line.apart = difference(estimate, hand.result);
   const auto steps = static_cast<double>(workload.samples * workload.steps);
 
-  std::array<double, rounds> own{}, by_hand{}, ratio{}, fma{};
+  std::unique_ptr<TorchProcess> torch;
+  if (with_torch && torch_has(workload.name)) torch = std::make_unique<TorchProcess>(workload.name, single, engine.threads());
+  if (torch && !torch->ready()) throw MachineError{"PyTorch cannot be run, or its objective differs"};
+  std::array<double, rounds> own{}, by_hand{}, ratio{}, fma{}, by_torch{}, torch_ratio{};
   for (int round = 0; round < rounds; ++round) {
-    double best_own = 1e9, best_hand = 1e9;
+    double best_own = 1e9, best_hand = 1e9, best_torch = 1e9;
+    for (int k = 0; torch && k < 3; ++k) best_torch = std::min(best_torch, torch->run());
     const auto begin = Clock::now();
     do {
       best_own = std::min(best_own, engine.run(model.params, run).seconds);
@@ -212,6 +218,12 @@ Line measure(const Workload& workload, bool single, int threads, double seconds)
     own[at] = 1e9 * best_own / steps;
     by_hand[at] = 1e9 * best_hand / steps;
     ratio[at] = best_own / best_hand;
+    by_torch[at] = 1e9 * best_torch / steps;
+    torch_ratio[at] = best_torch / best_own;
+  }
+  if (torch) {
+    line.torch = spread(by_torch);
+    line.torch_ratio = spread(torch_ratio);
   }
   line.own = spread(own);
   line.hand = spread(by_hand);
@@ -224,15 +236,17 @@ Line measure(const Workload& workload, bool single, int threads, double seconds)
 
 void print_table(const std::vector<Line>& lines) {
   TextTable table({Align::left, Align::left, Align::right, Align::right, Align::right, Align::right, Align::right, Align::right,
-                   Align::right, Align::right, Align::right});
+                   Align::right, Align::right, Align::right, Align::right, Align::right});
   table.add({"workload", "precision", "threads", "Alea ns", "hand ns", "ratio", "spread", "of the limit", "FMA GFLOP/s",
-             "compile ms", "gradients apart"});
+             "compile ms", "gradients apart", "PyTorch ns", "over ours"});
   for (const Line& line : lines)
     table.add({line.workload, line.precision, fmt::format("{}", line.threads), fmt::format("{:.3g}", line.own.median),
                fmt::format("{:.3g}", line.hand.median), fmt::format("{:.3f}", line.ratio.median),
                fmt::format("{:.3f}-{:.3f}", line.ratio.low, line.ratio.high),
                line.limit > 0 ? fmt::format("{:.2f}", line.to_limit) : "", fmt::format("{:.1f}", line.fma.median),
-               fmt::format("{:.0f}", 1e3 * line.compile), fmt::format("{:.1e}", line.apart)});
+               fmt::format("{:.0f}", 1e3 * line.compile), fmt::format("{:.1e}", line.apart),
+               line.torch.median > 0 ? fmt::format("{:.3g}", line.torch.median) : "",
+               line.torch.median > 0 ? fmt::format("{:.3g}", line.torch_ratio.median) : ""});
   print_out(table.print(false));
 }
 
@@ -249,7 +263,9 @@ void print_lines_json(const std::vector<Line>& lines) {
                     {"ratio_to_limit", line.limit > 0 ? Json(line.to_limit) : Json(nullptr)},
                     {"fma_gflops", json(line.fma)},
                     {"compile_seconds", line.compile},
-                    {"gradients_apart", line.apart}});
+                    {"gradients_apart", line.apart},
+                    {"pytorch_nanoseconds", line.torch.median > 0 ? json(line.torch) : Json(nullptr)},
+                    {"pytorch_ratio", line.torch.median > 0 ? json(line.torch_ratio) : Json(nullptr)}});
   print_json(Json{{"lines", list}});
 }
 
@@ -260,7 +276,7 @@ int run(const Settings& settings) {
     if (!settings.workloads.empty() && std::ranges::find(settings.workloads, workload.name) == settings.workloads.end()) continue;
     for (const std::string& precision : settings.precisions)
       for (int threads : settings.threads) {
-        lines.push_back(measure(workload, precision == "f32", threads, settings.seconds));
+        lines.push_back(measure(workload, precision == "f32", threads, settings.seconds, settings.torch));
         const Line& line = lines.back();
         if (line.apart < (precision == "f32" ? workload.apart_single : 1e-9)) continue;
         print_note(fmt::format("{} {}: the compiled and the hand-written gradient differ by {:.2e}", line.workload,
@@ -286,6 +302,7 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"f64", "f32"}));
   app.add_option("--threads", settings.threads, "numbers of threads; 0: all (default: 1 and all)")->allow_extra_args(false);
   app.add_option("--seconds", settings.seconds, "for each line of the table (default 1)");
+  app.add_flag("--torch", settings.torch, "PyTorch's column too, for w1, w2 and w4");
   app.add_flag("--json", settings.json, "one object");
   CLI11_PARSE(app, argc, argv);
   if (settings.threads.empty()) settings.threads = {1, 0};
