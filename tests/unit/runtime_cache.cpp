@@ -1,4 +1,7 @@
 // The cache of compiled kernels: what is kept comes back, what is damaged or of another key does not, and it stays in bounds.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <thread>
@@ -84,6 +87,35 @@ TEST_CASE("many threads may keep one kernel at once", "[cache]") {
   for (std::thread& thread : threads) thread.join();
   CHECK(wrong == 0);
   CHECK(folder.files().size() == 1);
+}
+
+TEST_CASE("many processes may keep kernels at once, and remove each other's", "[cache]") {
+  const Folder folder;
+  const std::string object(9'000, 'x');
+  std::vector<pid_t> children;
+  for (int k = 0; k < 6; ++k) {
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      bool right = true;
+      for (int turn = 0; turn < 50; ++turn) {
+        const std::string key = std::to_string(turn % 5);
+        save_kernel(folder.name(), key, {7, 8, 4, object + key}, 40'000);  // room for four
+        const auto found = load_kernel(folder.name(), key);
+        right = right && (!found || found->object == object + key);
+      }
+      _exit(right ? 0 : 1);
+    }
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(status == 0);
+  }
+  save_kernel(folder.name(), "last", {7, 8, 4, object}, 40'000);
+  CHECK(holds(folder, "last", object));
+  CHECK(folder.files().size() <= 4);
 }
 
 TEST_CASE("the cache stays within its bound: what was used longest ago goes first", "[cache]") {

@@ -76,7 +76,7 @@ TEST_CASE("threads change no bit", "[driver]") {
   const Program program = scaled_noise(Op::mul);
   for (const bool single : {false, true}) {
     const Estimate one = run(program, 1, 3000, single);
-    for (const int threads : {2, 3, 7}) {
+    for (const int threads : {2, 3, 8}) {
       const Estimate many = run(program, threads, 3000, single);
       CHECK(many.mean == one.mean);
       CHECK(many.standard_error == one.standard_error);

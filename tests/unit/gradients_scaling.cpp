@@ -1,0 +1,73 @@
+// How the compiler's work grows, counted and not timed: with the number of nodes and of params in proportion, with the horizon
+// not at all.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tests/unit/gradients_support.h"
+
+using namespace alea;
+using namespace alea::test;
+
+namespace {
+
+// A chain of scalars, each of the two before it, with a param each where asked for.
+std::string chain(int length, bool with_params) {
+  std::string text = "graph g {\n  param p: real = 0.3\n  x0 ~ normal(p, 1)\n  x1 = sin(x0)\n";
+  for (int k = 2; k < length; ++k) {
+    if (with_params) text += fmt::format("  param p{}: real = 0.1\n", k);
+    text += fmt::format("  x{} = tanh(0.5*x{}) + {}*x{}\n", k, k - 1, with_params ? fmt::format("p{}", k) : "0.3", k - 2);
+  }
+  return text + fmt::format("  cost x{}^2\n}}\n", length - 1);
+}
+
+std::string steps(int horizon) {
+  return fmt::format(
+      "mdp m {{\n  horizon {}\n  param p: real = 0.3\n  state x: real = 0\n  e ~ normal(0, 1)\n  x' = tanh(p*x + e)\n"
+      "  cost x^2\n}}\n",
+      horizon);
+}
+
+double instructions(const std::string& text) {
+  const auto ready = make_ready(text);
+  INFO(ready->errors);
+  REQUIRE(ready->compiled);
+  JitOptions options;
+  options.keep_text = true;
+  // Narrow throughout, so that only the model differs.
+  options.forward_lanes = options.backward_lanes = 8;
+  const CompiledKernel kernel(ready->compiled->program, options, CompiledKernel::Link::no);
+  return static_cast<double>(std::ranges::count(kernel.llvm(), '\n'));
+}
+
+}  // namespace
+
+TEST_CASE("code grows in proportion to the model", "[scaling]") {
+  for (const bool with_params : {false, true}) {
+    const double once = instructions(chain(100, with_params)), base = instructions(chain(50, with_params));
+    const double each = (once - base) / 50;
+    CHECK(instructions(chain(400, with_params)) < 1.1 * (once + 300 * each));
+    CHECK(each < 60);
+  }
+}
+
+TEST_CASE("code does not grow with the horizon", "[scaling]") {
+  CHECK(instructions(steps(10)) == Approx(instructions(steps(10'000))).epsilon(0.05));
+  CHECK(instructions(steps(1'000'000)) == Approx(instructions(steps(10'000'000))).epsilon(0.05));
+}
+
+TEST_CASE("a chain of else-if costs each of its comparisons a bounded search", "[scaling]") {
+  std::string text = "graph g {\n  param p: real = 0.3\n  x ~ normal(p, 1)\n  y = ";
+  for (int k = 0; k < 3000; ++k) text += fmt::format("if x > {} then {} else ", k, k % 7);
+  const auto ready = make_ready(text + "0\n  cost y\n}\n");
+  INFO(ready->errors);
+  REQUIRE(ready->compiled);
+  CHECK(estimator_of(*ready, "x") == "score");
+  Graph graph = ready->compiled->graph.graph;
+  uint32_t outermost = 0;
+  for (uint32_t k = 0; k < graph.size(); ++k)
+    if (graph.op(NodeId{k}) == Op::select) outermost = k;
+  const size_t before = graph.size();
+  CHECK(!branches_agree(graph, graph.input(NodeId{outermost}, 0), NodeId{outermost}));
+  CHECK(graph.size() < before + 1000);
+}
