@@ -12,7 +12,7 @@ namespace alea {
 
 const std::vector<EstimatorKind>& estimator_kinds() {
   static const std::vector<EstimatorKind> kinds{
-#define ESTIMATOR(name, passage, ...) {AskedEstimator::name, #name, Passage::passage, {__VA_ARGS__}},
+#define ESTIMATOR(name, passage, meaning, ...) {AskedEstimator::name, #name, Passage::passage, meaning, {__VA_ARGS__}},
 #include "dsl/estimators.def"
 #undef ESTIMATOR
   };

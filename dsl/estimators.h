@@ -22,6 +22,7 @@ struct EstimatorKind {
   AskedEstimator estimator{};
   std::string_view name;
   Passage passage{};
+  std::string_view meaning;
   std::vector<std::string_view> arguments;
 };
 

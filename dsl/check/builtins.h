@@ -45,6 +45,7 @@ struct BuiltinFunction {
   BuiltinRule rule;
   typed::Builtin builtin;
   std::string_view formals;  // "x", "a, b"; for messages and named arguments
+  std::string_view meaning;  // its value and how smooth it is, for `alea doc`
 };
 
 std::span<const BuiltinFunction> builtin_functions();

@@ -23,6 +23,7 @@ int command_verify(Session&);
 int command_bench(Session&);
 int command_train(Session&);
 int command_plot(Session&);
+int command_doc(Session&);
 int command_compare(Session&);
 int command_tune(Session&);
 

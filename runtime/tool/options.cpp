@@ -94,6 +94,7 @@ constexpr CommandEntry commands[] = {
     {Command::bench, "bench", "time per sample and step, forward and gradient"},
     {Command::train, "train", "stochastic gradient steps on the objective"},
     {Command::plot, "plot", "learning curves or trajectories, drawn over each other"},
+    {Command::doc, "doc", "a function, distribution, module, model or estimator, with its formula; or all names"},
 };
 
 // 1048576, 512K, 64M, 2G: powers of 1024.
@@ -228,6 +229,9 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
                         "logs of `alea train --log` (.jsonl) or trajectories of `alea run --trace` (.npz or .csv)")
             ->required();
         add_plot_options(command, options.plot);
+        break;
+      case Command::doc:
+        command.add_option("NAME", options.doc_name, "what is asked about, as mlp or std.nn.mlp (default: all names are listed)");
         break;
     }
   }

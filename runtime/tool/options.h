@@ -11,7 +11,7 @@
 
 namespace alea {
 
-enum class Command : uint8_t { check, format, explain, compile, run, grad, verify, bench, compare, tune, train, plot };
+enum class Command : uint8_t { check, format, explain, compile, run, grad, verify, bench, compare, tune, train, plot, doc };
 
 struct ToolOptions {
   Command command{};
@@ -38,6 +38,8 @@ struct ToolOptions {
 
   // fmt
   bool only_check_format = false;
+
+  std::string doc_name;  // doc: empty: all names
 
   // explain
   std::vector<std::string> why_not;  // an estimator and a node, or nothing

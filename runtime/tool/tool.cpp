@@ -27,6 +27,7 @@ int dispatch(Session& session) {
     case Command::bench: return command_bench(session);
     case Command::train: return command_train(session);
     case Command::plot: return command_plot(session);
+    case Command::doc: return command_doc(session);
     case Command::compare: return command_compare(session);
     case Command::tune: return command_tune(session);
   }

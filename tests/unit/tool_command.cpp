@@ -165,6 +165,35 @@ TEST_CASE("a second process takes the kernel from the cache, to the same bits") 
   CHECK(run() == first);
 }
 
+TEST_CASE("doc says what each name means") {
+  for (const auto& [name, expected] : std::vector<std::pair<std::string, std::string>>{
+           {"normal", "distribution, std/distributions.alea:"},
+           {"normal", "sample mean + std*z"},
+           {"std.nn.mlp", "std.nn.mlp: module, std/nn.alea:"},
+           {"nn.mlp", "std.nn.mlp: module"},
+           {"score", "by score(baseline = …)"},
+           {"gumbel", "gumbel: estimator"},
+           {"gumbel", "gumbel: distribution"},
+           {"sqrt", "sqrt(x)\nthe root; a steep end at 0"},
+           {"pendulum_v1", "mdp pendulum_v1 {"},
+       }) {
+    INFO(name);
+    CHECK_THAT(command("doc " + name).out, Contains(expected));
+  }
+  const auto unknown = command("doc normol");
+  CHECK(unknown.status == 2);
+  CHECK_THAT(unknown.error, Contains("did you mean `normal`?"));
+  // Every name is listed, and found by what it is listed as, with a text.
+  const Json names = json_of("doc").at("names");
+  CHECK(names.size() > 150);
+  for (const char* name : {"std.models.swimmer.swimmer", "softmax", "std.policies.squashed_normal"}) {
+    const Json entries = json_of(std::string("doc ") + name).at("entries");
+    REQUIRE(entries.size() == 1);
+    CHECK(entries[0].at("name") == name);
+    CHECK(entries[0].at("text").get<std::string>().size() > 10);
+  }
+}
+
 TEST_CASE("explain --why-not answers for every estimator") {
   const std::string model = R"(graph g {
   param t: real = 0.5
