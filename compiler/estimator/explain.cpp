@@ -93,45 +93,41 @@ PathFinder::PathFinder(const StochasticGraph& model, const PathFacts& facts)
 
 Path PathFinder::find(NodeId from, Targets targets, bool want_jump) {
   const Graph& graph = model_.graph;
-  // A place in the search: a node, whether a step has been crossed (then own costs count as later ones),
-  // and the edge that led here.
+  // A place in the search: a node, and whether a step has been crossed (then own costs count as later ones).
   struct Visit {
     NodeId node;
     bool crossed;
     int parent;
-    Edge edge;
   };
   std::vector<Visit> visits;
   std::vector<std::array<bool, 2>> seen(graph.size(), {false, false});
   auto wanted = [&](bool crossed) { return crossed ? targets | own_of_later(targets) : targets; };
   std::deque<int> queue;
-  auto visit = [&](NodeId node, bool crossed, int parent, Edge edge) {
+  auto visit = [&](NodeId node, bool crossed, int parent) {
     if (seen[node.index][crossed]) return;
     seen[node.index][crossed] = true;
-    visits.push_back({node, crossed, parent, edge});
+    visits.push_back({node, crossed, parent});
     queue.push_back(int(visits.size()) - 1);
   };
   auto trace = [&](int at, NodeId jump, bool ends_episode) {
     Path path;
     path.jump = jump;
     path.ends_episode = ends_episode;
-    for (int k = at; k >= 0; k = visits[size_t(k)].parent) {
-      path.nodes.push_back(visits[size_t(k)].node);
-      path.kink |= visits[size_t(k)].edge == Edge::kink;
-      path.steep |= visits[size_t(k)].edge == Edge::steep;
-    }
+    for (int k = at; k >= 0; k = visits[size_t(k)].parent) { path.nodes.push_back(visits[size_t(k)].node); }
     std::ranges::reverse(path.nodes);
     return path;
   };
-  visit(from, false, -1, Edge::smooth);
-  Path fallback;
+  visit(from, false, -1);
+  // The shortest path is shown; how smooth it all is, every path says.
+  std::optional<Path> shortest;
+  bool kink = false, steep = false;
   while (!queue.empty()) {
     int at = queue.front();
     queue.pop_front();
     const Visit here = visits[size_t(at)];
     // What the node is, besides an operand: a cost, the end of the episode, a state's next value.
-    if (!want_jump && costs_.contains(here.node.index) && (facts_.reach[here.node] & wanted(here.crossed)))
-      return trace(at, {}, false);
+    if (!want_jump && !shortest && costs_.contains(here.node.index) && (facts_.reach[here.node] & wanted(here.crossed)))
+      shortest = trace(at, {}, false);
     for (const GraphTerminate& terminate : model_.terminates) {
       if (terminate.condition != here.node || terminate.stopped || !(targets & later_targets)) continue;
       if (want_jump) return trace(at, here.node, true);
@@ -140,7 +136,7 @@ Path PathFinder::find(NodeId from, Targets targets, bool want_jump) {
       for (StateId state : found->second) {
         if (!(targets & later_targets)) continue;
         for (NodeId leaf : {model_.states[state].leaf, model_.states[state].final_leaf})
-          if (leaf && (facts_.reach[leaf] & wanted(true))) visit(leaf, true, at, Edge::smooth);
+          if (leaf && (facts_.reach[leaf] & wanted(true))) visit(leaf, true, at);
       }
     }
     for (NodeId user : users_[here.node]) {
@@ -169,19 +165,21 @@ Path PathFinder::find(NodeId from, Targets targets, bool want_jump) {
         bool comparison = op == Op::less || op == Op::less_equal || op == Op::equal || op == Op::not_equal;
         if (e == Edge::jump && !comparison) {
           // The condition of a select: the jump lies in the comparison that decides it.
-          bool kink = op == Op::select && k == 0 && visits[size_t(at)].parent >= 0 && branches_agree(scratch_, here.node, user);
+          bool agrees = op == Op::select && k == 0 && visits[size_t(at)].parent >= 0 && branches_agree(scratch_, here.node, user);
           if (op == Op::wrap)
-            kink = std::none_of(users_[user].begin(), users_[user].end(),
-                                [&](NodeId u) { return wrap_edge(graph, u) == Edge::jump; });
-          if (want_jump && !kink) return trace(at, op == Op::select ? here.node : user, false);
+            agrees = std::none_of(users_[user].begin(), users_[user].end(),
+                                  [&](NodeId u) { return wrap_edge(graph, u) == Edge::jump; });
+          if (want_jump && !agrees) return trace(at, op == Op::select ? here.node : user, false);
           e = Edge::kink;
         }
-        visit(user, here.crossed, at, comparison ? Edge::smooth : e);
+        if (!comparison) kink |= e == Edge::kink, steep |= e == Edge::steep;
+        visit(user, here.crossed, at);
       }
     }
   }
-  fallback.nodes = {from};
-  return fallback;
+  if (!shortest) shortest.emplace().nodes = {from};
+  shortest->kink = kink, shortest->steep = steep;
+  return *shortest;
 }
 
 PathNames::PathNames(const StochasticGraph& model) {
