@@ -61,6 +61,7 @@ llvm::SmallVector<char, 0> generate(llvm::Module& module, llvm::TargetMachine& m
   llvm::legacy::PassManager passes;
   auto* functions = new llvm::MachineModuleInfoWrapperPass(&target);
   llvm::TargetPassConfig* config = target.createPassConfig(passes);
+  config->setDisableVerify(true);  // emit_module has verified it
   // These processors order instructions themselves; the pass takes a tenth of the time, more of long blocks.
   config->disablePass(&llvm::PostRASchedulerID);
   passes.add(config);
