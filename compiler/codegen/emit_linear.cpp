@@ -2,12 +2,25 @@
 // one, by a chunk of lanes, the summed index innermost and in order, with fused multiply-add. Factorisations
 // and sorting are calls of compiled functions over [element][lanes].
 #include "compiler/codegen/emitter.h"
+#include "compiler/graph/simplify.h"
 #include "dsl/diagnostic.h"
 
 namespace alea {
 namespace {
 
 constexpr int64_t tile_rows = 4;
+
+// A constant square matrix with nothing above its diagonal, as the covariance of `mvnormal` has it.
+bool is_lower_triangle(const Graph& graph, NodeId matrix) {
+  const Shape& shape = graph.shape(matrix);
+  if (graph.op(matrix) != Op::constant || shape.size() != 2 || shape[0] != shape[1]) return false;
+  const std::span<const double> values = graph.values(matrix);
+  if (values.size() != static_cast<size_t>(shape[0] * shape[1])) return false;
+  for (int64_t i = 0; i < shape[0]; ++i)
+    for (int64_t j = i + 1; j < shape[1]; ++j)
+      if (values[static_cast<size_t>(i * shape[1] + j)] != 0) return false;
+  return true;
+}
 
 }  // namespace
 
@@ -36,9 +49,11 @@ void Emitter::emit_matmul(NodeId node) {
   };
   // A tile of `width` results along one axis: along the rows unless only the columns can share loads.
   const bool along_rows = rows >= columns || (rows >= tile_rows && !node_lanes(left));
+  // 0 times a number adds nothing: rows of a lower triangle end at the last one's diagonal.
+  const bool triangle = along_rows && batch == 0 && !small && is_lower_triangle(graph, left) && is_surely_finite(graph, right);
   auto tile = [&](const Index& batches, llvm::Value* first, int64_t width, llvm::Value* other) {
-    Carried sums(static_cast<size_t>(width), zero(with_lanes));
-    return loop(inner, sums, [&](llvm::Value* k, Carried so_far) {
+    const Carried sums(static_cast<size_t>(width), zero(with_lanes));
+    const auto step = [&](llvm::Value* k, Carried so_far) {
       llvm::Value* shared = as(with_lanes, along_rows ? right_at(batches, k, other) : left_at(batches, other, k));
       for (int64_t r = 0; r < width; ++r) {
         llvm::Value* at = b.CreateAdd(first, i64(r));
@@ -47,7 +62,8 @@ void Emitter::emit_matmul(NodeId node) {
         sum = along_rows ? fma(own, shared, sum) : fma(shared, own, sum);
       }
       return so_far;
-    });
+    };
+    return triangle ? rolled_loop(b.CreateAdd(first, i64(width)), sums, step) : loop(inner, sums, step);
   };
   auto result_index = [&](Index at, llvm::Value* along, llvm::Value* other) {
     if (left_matrix) at.push_back(along_rows ? along : other);

@@ -525,3 +525,33 @@ TEST_CASE("several groups in a call give what each gives alone") {
     compare_calls<float>(p.program, options);
   }
 }
+
+// What lies above the diagonal is left out, but not where it may meet an infinity.
+TEST_CASE("products with a lower triangle natively") {
+  constexpr int64_t size = 11;
+  std::vector<double> values;
+  for (int64_t i = 0; i < size; ++i)
+    for (int64_t j = 0; j < size; ++j) values.push_back(j <= i ? std::sin(static_cast<double>(i * size + j)) : 0);
+  for (const bool finite : {true, false}) {
+    ProgramBuilder p;
+    p.program.model = "triangle";
+    const NodeId matrix = p.constant(real({size, size}), values);
+    p.phase = Phase::init;
+    const NodeId x = finite ? p.noise(Op::noise_normal, "x", real({size})) : p.input("x", real({size}));
+    const NodeId y = p.make(Op::matmul, {matrix, x}, {0});
+    p.program.objective_init = p.make(Op::reduce_sum, {p.mul(y, y)}, {0});
+    verify_program(p.program);
+    std::vector<InputRows> inputs;
+    if (!finite) inputs = {{std::vector<double>(size, 1.0), 1}};
+    if (!finite) inputs[0].values.back() = INFINITY;
+    const CompiledKernel kernel(p.program, {});
+    Runner<double> runner{p.program, kernel, noise_functions_double(), {}, {}, {noise_key(0, "x")}};
+    for (const auto& rows : inputs) runner.inputs.push_back(rows.values);
+    const NativeResult native = runner.run(0, 40, false);
+    const GroupResult slow = interpret_group<double>(p.program, {}, inputs, 0, 40, philox_noise<double>(p.program, 0));
+    for (size_t lane = 0; lane < 40; ++lane) {
+      if (finite) CHECK(native.objective[lane] == Approx(slow.objective[lane]).epsilon(1e-13));
+      else CHECK(std::isnan(native.objective[lane]));
+    }
+  }
+}
