@@ -65,11 +65,9 @@ struct FisherGraph {
 
   NodeId tangent_of_leaf(NodeId id) const {
     const uint32_t index = graph[id].payload;
-    switch (graph.op(id)) {
-      case Op::param: return directions[index];
-      case Op::state: return moved[index] ? model.states[moved[index]].leaf : NodeId{};
-      default: return {};  // what is final leads to no draw
-    }
+    if (graph.op(id) == Op::param) return directions[index];
+    if (graph.op(id) == Op::state && moved[index]) return model.states[moved[index]].leaf;
+    return {};  // what is final leads to no draw
   }
 
   void push_all() {

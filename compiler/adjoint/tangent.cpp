@@ -1,6 +1,8 @@
 // In: a node and the tangents of its operands. Out: its tangent.
 #include "compiler/adjoint/tangent.h"
 
+#include <algorithm>
+
 #include "compiler/adjoint/rules.h"
 #include "dsl/diagnostic.h"
 
@@ -68,7 +70,13 @@ struct Push {
         const std::array<NodeId, 2> inputs{tangents[0], u[1]};
         return like_v(inputs);
       }
-      default: return like_v(tangents);
+      case Op::cumsum:
+      case Op::broadcast:
+      case Op::reshape:
+      case Op::transpose:
+      case Op::slice:
+      case Op::pad: return like_v(tangents);  // linear
+      default: internal_error("no tangent rule for this layout operation");
     }
   }
 
@@ -114,15 +122,9 @@ struct Push {
 
 // Values that do not move with their operands, or only in jumps.
 bool is_flat(const Graph& graph, NodeId v) {
-  switch (graph.op(v)) {
-    case Op::draw:
-    case Op::stop:
-    case Op::detach:
-    case Op::argsort:
-    case Op::argmax:
-    case Op::argmin: return true;
-    default: return graph.type(v).scalar != Scalar::real || kind(graph.op(v)) == OpKind::random;
-  }
+  constexpr std::array flat{Op::draw, Op::stop, Op::detach, Op::argsort, Op::argmax, Op::argmin};
+  return std::ranges::find(flat, graph.op(v)) != flat.end() || graph.type(v).scalar != Scalar::real ||
+         kind(graph.op(v)) == OpKind::random;
 }
 
 }  // namespace
