@@ -45,11 +45,12 @@ std::string text_of(const llvm::Module& module) {
   return text;
 }
 
-// Register allocation and what comes before it take time that grows faster than a function does. The longest are translated as they
-// stand: the code is slower, and there within a second.
+// Register allocation and what comes before it take time that grows faster than a function does. The longest are translated
+// as they stand: the code is slower, and there within a second.
 constexpr size_t longest_optimised = 8'000;
 llvm::CodeGenOptLevel effort_for(const llvm::Module& module) {
-  const bool any = std::ranges::any_of(module, [](const llvm::Function& f) { return f.getInstructionCount() > longest_optimised; });
+  const bool any =
+      std::ranges::any_of(module, [](const llvm::Function& f) { return f.getInstructionCount() > longest_optimised; });
   return any ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Default;
 }
 

@@ -1,5 +1,6 @@
 // Credit: a sweep of its own over whole groups, from the last step taken to the first. It reads what the
-// steps saved, or computes a little from it, and writes the advantages beside it. With checkpoints it goes segment by segment, its sums in the arena.
+// steps saved, or computes a little from it, and writes the advantages beside it. With checkpoints it goes
+// segment by segment, its sums in the arena.
 //   Q_t = own_t + R, R = later_final + Σ_{k>t} later_k;  A_t = n/(n-1) (Q_t − mean of Q_t over the n samples)
 #include <llvm/IR/Intrinsics.h>
 
