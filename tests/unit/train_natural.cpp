@@ -77,6 +77,10 @@ TEST_CASE("a natural step of known laws is F⁻¹ g") {
         Approx(0.4 - 3).epsilon(0.01));
   // exponential of rate r: F = 1/r², g = -1/r².
   CHECK(last(step("graph g { param r: real = 2  x ~ exponential(r)  cost x }"), "r") == Approx(3).epsilon(0.01));
+  // gamma of shape s: F = ψ₁(s), g = 1; ψ₁(1.5) = 0.9348022.
+  CHECK(last(step("graph g { param s: real = 1.5  x ~ gamma(s, 1)  cost x }"), "s") == Approx(1.5 - 1 / 0.9348022).margin(0.015));
+  // poisson of rate e^a: F = g = e^a.
+  CHECK(last(step("graph g { param a: real = 0.3  x ~ poisson(exp(a))  cost x }"), "a") == Approx(0.3 - 1).margin(0.015));
   // A full covariance L L', in L: mean (L L') = the natural gradient of a'x is L L' a.
   const Json full =
       step(R"(graph g { param mu: real[2]  x ~ mvnormal(mu, [[2.0, 0.0], [1.0, 0.5]])  cost dot([1.0, -1.0], x) })");
