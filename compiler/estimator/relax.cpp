@@ -9,6 +9,7 @@
 #include "compiler/estimator/relax_uses.h"
 #include "compiler/estimator/requests.h"
 #include "compiler/graph/references.h"
+#include "compiler/pass/remove_dead.h"
 
 namespace alea {
 namespace {
@@ -239,7 +240,7 @@ bool relax_draws(StochasticGraph& model, Diagnostics& diagnostics) {
                        "use it as `onehot(w)`, `v[w]`, `w == k` with a constant k, `if w == k then … else …`, or as a number");
     return true;
   }
-  model = std::move(out);
+  model = remove_dead(out);  // the sampling maps of the hard draws
   return true;
 }
 
