@@ -251,7 +251,8 @@ struct NoiseBlocks {
     DoubleBuilder builder;
     for (int begin = 0; begin < waiting.count; begin += word_lanes) {
       const elementary::Real<DoubleBuilder> a{&builder, gather<Doubles>(block.first, waiting, begin)},
-          b{&builder, gather<Doubles>(block.second, waiting, begin)}, value{&builder, gather<Doubles>(block.value, waiting, begin)};
+          b{&builder, gather<Doubles>(block.second, waiting, begin)},
+          value{&builder, gather<Doubles>(block.value, waiting, begin)};
       const Doubles finished = Law::finish(words_of(builder, block, waiting, begin, 0), value, a, b).value;
       for (int k = 0; k < word_lanes && begin + k < waiting.count; ++k) block.value[waiting.index[begin + k]] = finished[k];
     }

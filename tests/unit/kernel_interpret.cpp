@@ -180,7 +180,7 @@ TEST_CASE("credit is the suffix sum less the mean of the other samples", "[inter
   }
 }
 
-TEST_CASE("contributions with an index are scattered; rows of inputs repeat", "[interpret]") {
+TEST_CASE("contributions with an index are scattered, and rows of inputs repeat", "[interpret]") {
   Maker make;
   const Type row{Scalar::real, 0, {3}};
   const NodeId table = make.param("table", row);

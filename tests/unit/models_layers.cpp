@@ -197,7 +197,8 @@ TEST_CASE("a policy's gradient is the same by its density and past it") {
   const auto compare = [](const std::string& params, const std::string& draw, const std::string& cost, const std::string& other,
                           const std::string& param) {
     const auto gradient = [&](const std::string& estimator) {
-      return run("import std.nn\nimport std.policies\ngraph g {\n" + params + "\n u ~ " + draw + " by " + estimator + "\n cost " + cost + "\n}",
+      return run("import std.nn\nimport std.policies\ngraph g {\n" + params + "\n u ~ " + draw + " by " + estimator + "\n cost " +
+                     cost + "\n}",
                  "grad - --samples 1000000")["gradient"][param];
     };
     const Json score = gradient("score"), direct = gradient(other);

@@ -109,7 +109,7 @@ TEST_CASE("grad as JSON has the documented shape") {
   CHECK(json.at("seconds").at("run").is_number());
 }
 
-TEST_CASE("run as JSON is grad's without the gradient; a model without params has an empty one") {
+TEST_CASE("run as JSON is grad's without the gradient, and a model without params has an empty one") {
   CHECK_FALSE(json_of("run - --samples 1000", toy).contains("gradient"));
   CHECK(json_of("grad - --samples 1000", "graph g { x ~ normal(0, 1) cost x^2 }").at("gradient") == Json::object());
 }
@@ -330,7 +330,7 @@ TEST_CASE("code can be made for a machine that is not at hand, not run") {
   CHECK_THAT(command("compile --emit asm --cpu haswell -", toy).out, Contains("ymm") && !Contains("zmm"));
 }
 
-TEST_CASE("--memory bounds the workspace of all threads, and changes no number") {
+TEST_CASE("the option --memory bounds the workspace of all threads, and changes no number") {
   const std::string model = "std:pendulum --policy linear --samples 200 --seed 1";
   const Json whole = json_of("grad " + model + " --threads 2");
   const Json part = json_of("grad " + model + " --threads 2 --memory 400K");

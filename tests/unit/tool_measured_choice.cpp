@@ -97,7 +97,7 @@ TEST_CASE("an estimate without noise is exact, and the others agree with it") {
   CHECK(std::fabs(candidates.at("straight_through").at("z").get<double>()) > 100);
 }
 
-TEST_CASE("tune: one object with what it measured; mixtures have weights") {
+TEST_CASE("tune: one object with what it measured, and mixtures have weights") {
   const Json json =
       json_of("tune - --samples 20000", "graph g {\n  param mu: real[2] = [0.5, 1]\n  x ~ normal(mu, 1)\n  cost sum(x^2)\n}");
   CHECK(json.at("model") == "g");
