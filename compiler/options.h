@@ -12,8 +12,14 @@
 namespace alea {
 
 // The stages of compile(), in order (pipeline.cpp).
-inline constexpr std::array<const char*, 8> stage_names{"check",  "elaborate", "relax",   "choose",
-                                                        "expand", "fork",      "adjoint", "fisher"};
+#define ALEA_STAGES(STAGE) \
+  STAGE(check) STAGE(elaborate) STAGE(relax) STAGE(choose) STAGE(expand) STAGE(fork) STAGE(adjoint) STAGE(fisher)
+#define STAGE(name) name,
+enum class Stage : uint8_t { ALEA_STAGES(STAGE) };
+#undef STAGE
+#define STAGE(name) #name,
+inline constexpr std::array stage_names{ALEA_STAGES(STAGE)};
+#undef STAGE
 
 struct PipelineOptions {
   CheckOptions check;               // --model, --policy, --set

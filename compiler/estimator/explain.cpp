@@ -327,7 +327,7 @@ std::string why_not(const StochasticGraph& model, const Chosen& chosen, const So
   if (!by_hand.empty()) return by_hand;
   const Targets jumps = chosen.facts.jump[draw.node] & choice.active;
   switch (asked) {
-    case AskedEstimator::automatic: return "it is what was asked for";
+    case AskedEstimator::automatic: break;
     case AskedEstimator::reparam:
     case AskedEstimator::implicit:
       if (!chosen.facts.reparam_allowed[id]) return chosen.facts.reparam_refused[id];
@@ -353,7 +353,7 @@ std::string why_not(const StochasticGraph& model, const Chosen& chosen, const So
     case AskedEstimator::straight_through:
       return fmt::format("it is biased, and used only where `by {}` asks for it", text(asked));
   }
-  internal_error("no such estimator");
+  internal_error("`auto` is no choice that was not made");
 }
 
 }  // namespace alea

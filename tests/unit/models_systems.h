@@ -20,7 +20,7 @@ struct System {
   std::string policy;  // uniform actions, in words of the model's own
   StepResult (*step)(const Values& states_and_actions);
   // Uniform actions: the mean return that rl-systems of the literature give or that is known exactly, and what is left
-  // open of it by rounding and by its own standard error. NaN: the model has no such number.
+  // open of it by rounding, by its own standard error, or between two sources. NaN: the model has no such number.
   double random_return = 0, open = 0;
   // Of the return, and the greatest error that is told from it, as a share.
   int64_t samples = 40000;

@@ -1,0 +1,120 @@
+// Finish: what the backward phases left is summed over the lanes, pulled back through what all samples share, and written
+// as the gradient. A small sum's 64 lanes are added by a fixed tree, a large one's `modulus` slots in order: never by how
+// many lanes were at work.
+#include "compiler/codegen/emitter.h"
+
+namespace alea {
+namespace {
+
+// Elements whose slots lie side by side, and their sums too.
+struct Run {
+  AccumulatorForm form{};
+  int64_t slots = 0, sums = 0, count = 0;
+};
+
+std::vector<Run> runs_to_sum(const Emitter& e) {
+  const std::vector<AccumulatorId> summed = e.sums_of_init();
+  std::vector<Run> runs;
+  for (AccumulatorId id : e.schedule.slots_in_order) {
+    if (has_lanes(e.program, e.program.accumulators[id].target) || std::ranges::find(summed, id) != summed.end()) continue;
+    const AccumulatorArea& area = e.schedule.accumulators[id];
+    const int64_t count = element_count(e.program.accumulators[id].type.shape);
+    const int64_t width = area.form == AccumulatorForm::lanes ? group_size : e.schedule.modulus;
+    Run* last = runs.empty() ? nullptr : &runs.back();
+    if (last != nullptr && last->form == area.form && last->slots + last->count * width * e.real_bytes() == area.offset &&
+        last->sums + last->count * e.real_bytes() == area.reduced)
+      last->count += count;
+    else runs.push_back({area.form, area.offset, area.reduced, count});
+  }
+  return runs;
+}
+
+// The sums over the lanes of what the phases before have added up.
+void sum_over_lanes(Emitter& e, const Run& run) {
+  const bool by_lanes = run.form == AccumulatorForm::lanes;
+  const int64_t width = by_lanes ? group_size : e.schedule.modulus;
+  llvm::Type* type = llvm::FixedVectorType::get(e.real_type(), static_cast<unsigned>(width));
+  llvm::Value* counted = nullptr;
+  if (by_lanes) {
+    std::vector<llvm::Constant*> own;
+    for (int lane = 0; lane < group_size; ++lane) own.push_back(e.b.getInt32(static_cast<uint32_t>(lane)));
+    llvm::Value* count = e.b.CreateTrunc(e.sample_count(), e.b.getInt32Ty());
+    counted = e.b.CreateICmpSLT(llvm::ConstantVector::get(own), e.b.CreateVectorSplat(group_size, count));
+  }
+  e.rolled_loop(e.i64(run.count), {}, [&](llvm::Value* i, const Emitter::Carried&) -> Emitter::Carried {
+    llvm::Value* slots = e.offset(e.offset(e.arena, run.slots), i, width * e.real_bytes());
+    llvm::Value* lanes = e.b.CreateAlignedLoad(type, slots, llvm::Align(64));
+    if (by_lanes) lanes = e.b.CreateSelect(counted, lanes, llvm::Constant::getNullValue(type));
+    llvm::Value* out = e.offset(e.offset(e.arena, run.sums), i, e.real_bytes());
+    e.b.CreateAlignedStore(e.lane_sum(lanes), out, llvm::Align(static_cast<uint64_t>(e.real_bytes())));
+    return {};
+  });
+}
+
+// Doubles to `out`, from numbers that lie one after another at `from`.
+void copy_numbers(Emitter& e, llvm::Value* from, llvm::Value* out, int64_t count) {
+  const auto copy = [&](llvm::Value* first, int64_t width) {
+    const auto lanes = static_cast<unsigned>(width);
+    llvm::Value* values = e.b.CreateAlignedLoad(llvm::FixedVectorType::get(e.real_type(), lanes),
+                                                e.offset(from, first, e.real_bytes()), llvm::Align(4));
+    e.b.CreateAlignedStore(e.b.CreateFPExt(values, llvm::FixedVectorType::get(e.b.getDoubleTy(), lanes)), e.offset(out, first, 8),
+                           llvm::Align(8));
+  };
+  constexpr int64_t width = 32;
+  if (count >= width)
+    e.rolled_loop(e.i64(count / width), {}, [&](llvm::Value* i, const Emitter::Carried&) -> Emitter::Carried {
+      copy(e.b.CreateMul(i, e.i64(width)), width);
+      return {};
+    });
+  for (int64_t first = count / width * width; first < count; ++first) copy(e.i64(first), 1);
+}
+
+void write_gradients(Emitter& e) {
+  llvm::Value* gradient = e.argument(offsetof(KernelArguments, gradient), e.b.getPtrTy());
+  int64_t size = 0, first = 0;
+  for (const ProgramParam& param : e.program.params) size += element_count(param.type.shape);
+  if (e.group != nullptr) gradient = e.offset(gradient, e.group, size * 8);
+  for (const ProgramParam& param : e.program.params) {
+    const Shape& shape = param.type.shape;
+    EmittedValue out = e.memory(param.type, false, nullptr, 1);
+    out.base = e.offset(gradient, first * 8);
+    for (int64_t& stride : out.strides) stride = stride / e.real_bytes() * 8;
+    if (param.gradient && !e.is_small(param.type)) {
+      e.prepare(param.gradient);
+      const bool in_memory = e.values.contains(param.gradient.index) && e.value(param.gradient).base != nullptr;
+      if (in_memory && e.value(param.gradient).strides == e.memory(param.type, false, nullptr, 1).strides &&
+          !e.value(param.gradient).boolean) {
+        copy_numbers(e, e.value(param.gradient).base, out.base, element_count(shape));
+        first += element_count(shape);
+        continue;
+      }
+    }
+    e.each(shape, [&](const Index& index) {
+      llvm::Value* value = param.gradient ? e.element(param.gradient, index) : e.real(0);
+      e.b.CreateAlignedStore(e.b.CreateFPExt(value, e.b.getDoubleTy()), e.address(out, index), llvm::Align(8));
+    });
+    first += element_count(shape);
+  }
+}
+
+}  // namespace
+
+llvm::Function* emit_finish(ModuleContext& context) {
+  Emitter e(context, Phase::finish, 1, "finish_phase");
+  const std::vector<Run> runs = runs_to_sum(e);
+  e.groups([&] {
+    for (const Run& run : runs) sum_over_lanes(e, run);
+    e.before_loops = e.before_body = e.marker("summed");
+    for (NodeId node : e.plan.order)
+      if (e.graph.op(node) == Op::accumulated) {
+        const int64_t at = e.schedule.accumulators[AccumulatorId{e.graph[node].payload}].reduced;
+        e.set_result(node, e.memory(e.type(node), false, e.offset(e.arena, at), 1));
+      }
+    e.emit_order();
+    write_gradients(e);
+  });
+  e.b.CreateRetVoid();
+  return e.function;
+}
+
+}  // namespace alea
