@@ -12,25 +12,20 @@
 
 #include "compiler/kernel/philox.h"
 #include "dsl/diagnostic.h"
+#include "runtime/memory.h"
 #include "runtime/noise.h"
 
 namespace alea {
 
 namespace {
 
-struct FreeMemory {
-  void operator()(void* memory) const { std::free(memory); }
-};
-using Memory = std::unique_ptr<void, FreeMemory>;
-
 std::string bytes_text(int64_t bytes) {
   const bool large = bytes >= 1 << 20;
   return fmt::format("{:.1f} {}", static_cast<double>(bytes) / (large ? 1 << 20 : 1 << 10), large ? "MiB" : "KiB");
 }
 
-Memory allocate(int64_t bytes) {
-  const auto rounded = static_cast<size_t>((std::max<int64_t>(bytes, 64) + 63) / 64 * 64);
-  Memory memory(std::aligned_alloc(64, rounded));
+Memory allocated(int64_t bytes) {
+  Memory memory = allocate(bytes);
   if (!memory) throw MachineError{fmt::format("{} of memory could not be had", bytes_text(bytes))};
   return memory;
 }
@@ -103,8 +98,8 @@ struct Driver::Parts {
           "`{}` needs {} of workspace for each thread, of which there are {}, and at most {} may be used in all; fewer "
           "threads or single precision need less",
           program.model, bytes_text(each), pool.size(), bytes_text(limit))};
-    for (int worker = 0; worker < pool.size(); ++worker) arenas.push_back(allocate(each));
-    uniform = allocate(shared);
+    for (int worker = 0; worker < pool.size(); ++worker) arenas.push_back(allocated(each));
+    uniform = allocated(shared);
     most_groups = kernel->most_groups();
   }
 

@@ -15,6 +15,7 @@
 
 #include "compiler/kernel/philox.h"
 #include "runtime/errors.h"
+#include "runtime/memory.h"
 #include "runtime/text_table.h"
 #include "runtime/threads.h"
 #include "runtime/tool/engine.h"
@@ -38,11 +39,6 @@ struct Settings {
   bool json = false, torch = false;
 };
 
-struct Memory {
-  explicit Memory(int64_t bytes) : at(std::aligned_alloc(64, static_cast<size_t>((bytes + 63) / 64 * 64)), &std::free) {}
-  std::unique_ptr<void, decltype(&std::free)> at;
-};
-
 // The hand-written version, on the same params, inputs and keys as the model.
 class Hand {
  public:
@@ -61,18 +57,18 @@ class Hand {
       for (size_t row = 0; row < rows; ++row)
         for (size_t k = 0; k < width; ++k) turned[k * rows + row] = input.values[row * width + k];
       inputs_.push_back(copy(turned, single));
-      input_places_.push_back(inputs_.back().at.get());
+      input_places_.push_back(inputs_.back().get());
     }
     if (workload.constants)
       for (const Matrix& matrix : workload.constants()) {
         constants_.push_back(copy(matrix.values, single));
-        constant_places_.push_back(constants_.back().at.get());
+        constant_places_.push_back(constants_.back().get());
       }
     for (const ProgramNoise& noise : program.noises) keys_.push_back(noise_key(seed, noise.name));
     // Rounded up to cache lines, and one more between the threads.
     const size_t size = 1 + flat.size() + 16;
     for (int worker = 0; worker < pool_.size(); ++worker) {
-      arenas_.emplace_back(kernel_.workspace_bytes);
+      arenas_.push_back(allocate(kernel_.workspace_bytes));
       totals_.emplace_back(size);
       sums_.emplace_back(size);
     }
@@ -85,8 +81,8 @@ class Hand {
     for (auto& total : totals_) std::ranges::fill(total, 0.0);
     pool_.run(samples_ / kernel_.block, [&](int worker, int64_t task) {
       const auto own = static_cast<size_t>(worker);
-      function_({params_[0].at.get(), input_places_.data(), constant_places_.data(), keys_.data(),
-                 static_cast<uint64_t>(task * kernel_.block), arenas_[own].at.get(), sums_[own].data()});
+      function_({params_[0].get(), input_places_.data(), constant_places_.data(), keys_.data(),
+                 static_cast<uint64_t>(task * kernel_.block), arenas_[own].get(), sums_[own].data()});
       for (size_t k = 0; k < result.size(); ++k) totals_[own][k] += sums_[own][k];
     });
     for (size_t k = 0; k < result.size(); ++k) {
@@ -100,10 +96,9 @@ class Hand {
 
  private:
   static Memory copy(const std::vector<double>& values, bool single) {
-    Memory memory(static_cast<int64_t>(values.size() * (single ? 4 : 8)));
-    if (single)
-      std::ranges::transform(values, static_cast<float*>(memory.at.get()), [](double x) { return static_cast<float>(x); });
-    else std::ranges::copy(values, static_cast<double*>(memory.at.get()));
+    Memory memory = allocate(static_cast<int64_t>(values.size() * (single ? 4 : 8)));
+    if (single) std::ranges::transform(values, static_cast<float*>(memory.get()), [](double x) { return static_cast<float>(x); });
+    else std::ranges::copy(values, static_cast<double*>(memory.get()));
     return memory;
   }
 

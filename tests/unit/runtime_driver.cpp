@@ -2,9 +2,11 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <cstring>
 
 #include "compiler/kernel/philox.h"
 #include "runtime/driver.h"
+#include "runtime/memory.h"
 
 using namespace alea;
 
@@ -137,4 +139,14 @@ TEST_CASE("a stopped run gives what it has", "[driver]") {
   CHECK(part.samples >= seen);
   CHECK(part.samples < 5'000'000);
   CHECK(part.mean == run(program, 1, part.samples).mean);
+}
+
+TEST_CASE("workspaces begin at a cache line, large ones at a huge page, and what cannot be had is null", "[driver]") {
+  for (const int64_t bytes : {int64_t{0}, int64_t{1}, int64_t{1000}, int64_t{1} << 17, (int64_t{1} << 20) + 1}) {
+    const Memory memory = allocate(bytes);
+    REQUIRE(memory);
+    CHECK(reinterpret_cast<uintptr_t>(memory.get()) % (bytes < 1 << 18 ? 64 : 1 << 21) == 0);
+    std::memset(memory.get(), 1, static_cast<size_t>(bytes));
+  }
+  CHECK_FALSE(allocate(int64_t{1} << 60));
 }

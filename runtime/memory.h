@@ -1,0 +1,18 @@
+// Memory that kernels work in. In: a number of bytes. Out: that many at least, aligned to a cache line; large ones to a huge
+// page, which the system is asked for: their places in the caches do not change from process to process then, and a sweep
+// over a tape of many pages finds their addresses.
+#pragma once
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+
+namespace alea {
+
+struct FreeMemory {
+  void operator()(void* memory) const { std::free(memory); }
+};
+using Memory = std::unique_ptr<void, FreeMemory>;
+
+Memory allocate(int64_t bytes);  // null: there is not as much
+
+}  // namespace alea
