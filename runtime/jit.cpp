@@ -54,7 +54,8 @@ llvm::CodeGenOptLevel effort_for(const llvm::Module& module) {
   return any ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Default;
 }
 
-llvm::SmallVector<char, 0> generate(llvm::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType kind) {
+llvm::SmallVector<char, 0> generate(llvm::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType kind,
+                                    bool loops_over_arrays) {
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   auto& target = static_cast<llvm::LLVMTargetMachine&>(machine);
@@ -67,7 +68,10 @@ llvm::SmallVector<char, 0> generate(llvm::Module& module, llvm::TargetMachine& m
   config->disablePass(&llvm::PostRASchedulerID);
   passes.add(config);
   passes.add(functions);
-  if (config->addISelPasses()) internal_error("the target selects no instructions");
+  {
+    const LoopStrengthReduction wanted(loops_over_arrays);
+    if (config->addISelPasses()) internal_error("the target selects no instructions");
+  }
   config->addMachinePasses();
   config->setInitialized();
   if (target.addAsmPrinter(passes, stream, nullptr, kind, functions->getMMI().getContext()))
@@ -180,10 +184,12 @@ struct CompiledKernel::Parts {
     const auto generating = Clock::now();
     if (keep_text) {
       const auto copy = llvm::CloneModule(module);
-      const llvm::SmallVector<char, 0> text = generate(*copy, *machine, llvm::CodeGenFileType::AssemblyFile);
+      const llvm::SmallVector<char, 0> text =
+          generate(*copy, *machine, llvm::CodeGenFileType::AssemblyFile, emitted.loops_over_arrays);
       assembly.assign(text.begin(), text.end());
     }
-    const llvm::SmallVector<char, 0> bytes = generate(module, *machine, llvm::CodeGenFileType::ObjectFile);
+    const llvm::SmallVector<char, 0> bytes =
+        generate(module, *machine, llvm::CodeGenFileType::ObjectFile, emitted.loops_over_arrays);
     times.generate += seconds_since(generating);
     return {bytes.begin(), bytes.end()};
   }

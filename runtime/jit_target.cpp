@@ -21,11 +21,21 @@ namespace alea {
 
 namespace {
 
+// One of LLVM's own options, which no interface sets.
+template <class Value>
+void set_option(llvm::StringRef name, Value value) {
+  const auto found = llvm::cl::getRegisteredOptions().find(name);
+  if (found == llvm::cl::getRegisteredOptions().end()) internal_error("LLVM has no option " + name.str());
+  static_cast<llvm::cl::opt<Value>*>(found->second)->setValue(value);
+}
+
 // The schedulers compare each access to memory with those before it, up to a number that is meant for short blocks: a thousand
 // accesses make a million comparisons.
-void bound_comparisons() {
-  const auto found = llvm::cl::getRegisteredOptions().find("dag-maps-huge-region");
-  if (found != llvm::cl::getRegisteredOptions().end()) static_cast<llvm::cl::opt<unsigned>*>(found->second)->setValue(200);
+void bound_comparisons() { set_option<unsigned>("dag-maps-huge-region", 200); }
+
+std::mutex& strength_mutex() {
+  static std::mutex mutex;
+  return mutex;
 }
 
 void initialise(const llvm::Triple& triple) {
@@ -72,6 +82,8 @@ bool is_arithmetic(llvm::StringRef feature) {
 }
 
 }  // namespace
+
+LoopStrengthReduction::LoopStrengthReduction(bool wanted) : lock_(strength_mutex()) { set_option("disable-lsr", !wanted); }
 
 Target host_target() {
   Target target{llvm::sys::getProcessTriple(), std::string(llvm::sys::getHostCPUName()), host_features()};

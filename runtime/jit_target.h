@@ -3,6 +3,7 @@
 // or cost a call each. No LLVM types here.
 #pragma once
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -23,5 +24,15 @@ Target named_target(const std::string& triple, const std::string& cpu);
 std::vector<std::string> missing_here(const Target&);
 
 std::unique_ptr<llvm::TargetMachine> make_machine(const Target&);
+
+// Whether the passes that are put together while this lives reduce the strength of loops: an option of all LLVM, so that
+// only one at a time lives.
+class LoopStrengthReduction {
+ public:
+  explicit LoopStrengthReduction(bool wanted);
+
+ private:
+  std::lock_guard<std::mutex> lock_;
+};
 
 }  // namespace alea

@@ -174,6 +174,8 @@ EmittedModule emit_module_within(const Program& program, const EmitOptions& opti
   out.workspace_bytes =
       std::max(out.most_groups * forward.scratch + alone.scratch_bytes, out.most_groups * whole.scratch + scratch);
   out.segment = whole.segment;
+  for (uint32_t node = 0; node < program.graph.size() && !out.loops_over_arrays; ++node)
+    out.loops_over_arrays = element_count(program.graph.type(NodeId{node}).shape) > register_elements;
 
   std::string complaint;
   llvm::raw_string_ostream stream(complaint);
