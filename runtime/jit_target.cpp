@@ -149,7 +149,7 @@ std::unique_ptr<llvm::TargetMachine> make_machine(const Target& target) {
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
   options.EmulatedTLS = false;
   return std::unique_ptr<llvm::TargetMachine>(found->createTargetMachine(target.triple, target.cpu, target.features, options,
-                                                                         llvm::Reloc::PIC_, std::nullopt,
+                                                                         llvm::Reloc::PIC_, llvm::CodeModel::Small,
                                                                          llvm::CodeGenOptLevel::Default, true));
 }
 
