@@ -57,24 +57,26 @@ struct LlvmBuilder {
   Whole whole_shift_right(Whole x, int count) { return b.CreateLShr(x, static_cast<uint64_t>(count)); }
   Mask whole_nonzero(Whole x) { return b.CreateICmpNE(x, llvm::Constant::getNullValue(x->getType())); }
 
-  // AVX-512's instruction, a register at a time.
-  Value scale(Value x, Value k) {
-    constexpr unsigned width = 64 / sizeof(T);
-    if (!lanes || emitter.lanes % static_cast<int>(width) != 0 ||
-        emitter.context.options.features.find("+avx512f") == std::string::npos)
-      return elementary::scale_by_halves(elementary::Real<LlvmBuilder>{this, x}, elementary::Real<LlvmBuilder>{this, k}).value;
-    const auto function =
-        sizeof(T) == 8 ? llvm::Intrinsic::x86_avx512_mask_scalef_pd_512 : llvm::Intrinsic::x86_avx512_mask_scalef_ps_512;
-    auto* part_type = llvm::FixedVectorType::get(emitter.real_type(), width);
-    constexpr uint32_t rounding_of_mxcsr = 4;
+  bool has_feature(const char* name) const { return emitter.context.options.features.find(name) != std::string::npos; }
+  // Whether there are AVX-512's instructions, which have a register at a time.
+  static constexpr int register_lanes = 64 / sizeof(T);
+  bool has_registers() const {
+    return lanes && emitter.lanes % register_lanes == 0 && emitter.context.options.features.find("+avx512f") != std::string::npos;
+  }
+  // An intrinsic of `width` lanes for all.
+  template <class... Operands>
+  Value by_registers(llvm::Intrinsic::ID function, llvm::ArrayRef<llvm::Value*> rest, int width, Operands... operands) {
     llvm::SmallVector<llvm::Value*, 8> parts;
-    for (int first = 0; first < emitter.lanes; first += static_cast<int>(width)) {
+    for (int first = 0; first < emitter.lanes; first += width) {
       llvm::SmallVector<int, 16> own;
-      for (unsigned lane = 0; lane < width; ++lane) own.push_back(first + static_cast<int>(lane));
-      parts.push_back(b.CreateIntrinsic(
-          function, {},
-          {b.CreateShuffleVector(x, own), b.CreateShuffleVector(k, own), llvm::Constant::getNullValue(part_type),
-           llvm::ConstantInt::getAllOnesValue(b.getIntNTy(width)), b.getInt32(rounding_of_mxcsr)}));
+      for (int lane = 0; lane < width; ++lane) own.push_back(first + lane);
+      llvm::SmallVector<llvm::Value*, 6> passed;
+      for (llvm::Value* operand : {operands...}) {
+        const auto* type = llvm::cast<llvm::FixedVectorType>(operand->getType());
+        passed.push_back(static_cast<int>(type->getNumElements()) == width ? operand : b.CreateShuffleVector(operand, own));
+      }
+      passed.append(rest.begin(), rest.end());
+      parts.push_back(b.CreateIntrinsic(function, {}, passed));
     }
     while (parts.size() > 1) {
       llvm::SmallVector<llvm::Value*, 8> joined;
@@ -87,6 +89,72 @@ struct LlvmBuilder {
       parts = joined;
     }
     return parts[0];
+  }
+  llvm::Constant* no_register() const {
+    return llvm::Constant::getNullValue(llvm::FixedVectorType::get(emitter.real_type(), register_lanes));
+  }
+  llvm::Constant* all_of_register() const { return llvm::ConstantInt::getAllOnesValue(b.getIntNTy(register_lanes)); }
+  llvm::Constant* rounding_of_mxcsr() const { return b.getInt32(4); }
+
+  Value scale(Value x, Value k) {
+    if (!has_registers())
+      return elementary::scale_by_halves(elementary::Real<LlvmBuilder>{this, x}, elementary::Real<LlvmBuilder>{this, k}).value;
+    return by_registers(
+        sizeof(T) == 8 ? llvm::Intrinsic::x86_avx512_mask_scalef_pd_512 : llvm::Intrinsic::x86_avx512_mask_scalef_ps_512,
+        {no_register(), all_of_register(), rounding_of_mxcsr()}, register_lanes, x, k);
+  }
+
+  bool split(Value x, Value& m, Value& e) {
+    if (!has_registers()) return false;
+    constexpr bool is_double = sizeof(T) == 8;
+    constexpr auto significand =
+        is_double ? llvm::Intrinsic::x86_avx512_mask_getmant_pd_512 : llvm::Intrinsic::x86_avx512_mask_getmant_ps_512;
+    constexpr auto exponent =
+        is_double ? llvm::Intrinsic::x86_avx512_mask_getexp_pd_512 : llvm::Intrinsic::x86_avx512_mask_getexp_ps_512;
+    constexpr uint32_t from_three_quarters = 3, negative_to_nan = 2 << 2;
+    m = by_registers(significand,
+                     {b.getInt32(from_three_quarters | negative_to_nan), no_register(), all_of_register(), rounding_of_mxcsr()},
+                     register_lanes, x);
+    const auto exponent_of = [&](Value of) {
+      return by_registers(exponent, {no_register(), all_of_register(), rounding_of_mxcsr()}, register_lanes, of);
+    };
+    e = b.CreateFSub(exponent_of(x), exponent_of(m));
+    return true;
+  }
+
+  template <size_t n>
+  Value look_up(const T (&table)[n], Whole index) {
+    llvm::Constant* all = llvm::ConstantDataArray::get(b.getContext(), llvm::ArrayRef<T>(table));
+    const auto part = [&](size_t first, size_t count) -> llvm::Value* {
+      return llvm::ConstantDataVector::get(b.getContext(), llvm::ArrayRef<T>(table + first, count));
+    };
+    if (has_registers())
+      return by_registers(
+          sizeof(T) == 8 ? llvm::Intrinsic::x86_avx512_vpermi2var_pd_512 : llvm::Intrinsic::x86_avx512_vpermi2var_ps_512, {},
+          register_lanes, part(0, n / 2), index, part(n / 2, n / 2));
+    if (constexpr int eight = 8; sizeof(T) == 4 && lanes && emitter.lanes % eight == 0 && has_feature("+avx2")) {
+      // Eight elements at a time by the index's lowest bits, of which the higher ones choose.
+      llvm::SmallVector<llvm::Value*, n / eight> found;
+      for (size_t first = 0; first < n; first += eight)
+        found.push_back(by_registers(llvm::Intrinsic::x86_avx2_permps, {}, eight, part(first, eight), index));
+      for (int bit = 3; found.size() > 1; ++bit) {
+        llvm::Value* upper = b.CreateICmpSLT(b.CreateShl(index, static_cast<uint64_t>(31 - bit)), whole_constant(0));
+        for (size_t k = 0; k < found.size() / 2; ++k) found[k] = b.CreateSelect(upper, found[2 * k + 1], found[2 * k]);
+        found.resize(found.size() / 2);
+      }
+      return found[0];
+    }
+    const llvm::Align align(sizeof(T));
+    llvm::GlobalVariable* place = nullptr;
+    for (llvm::GlobalVariable& variable : emitter.context.module.globals())
+      if (variable.hasInitializer() && variable.getInitializer() == all) place = &variable;
+    if (place == nullptr) {
+      place = new llvm::GlobalVariable(emitter.context.module, all->getType(), true, llvm::GlobalValue::PrivateLinkage, all);
+      place->setAlignment(align);
+    }
+    llvm::Value* address = b.CreateGEP(emitter.real_type(), place, b.CreateAnd(index, whole_constant(n - 1)));
+    if (!lanes) return b.CreateAlignedLoad(emitter.real_type(), address, align);
+    return b.CreateMaskedGather(type(emitter.real_type()), address, align);
   }
 
   // A branch that is hardly ever taken, to a call for the lanes of `where`, through memory.

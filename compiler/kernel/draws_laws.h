@@ -75,7 +75,7 @@ Real<B> stirling_rest(Real<B> k) {
 // log k! for whole k ≥ 0
 template <class B>
 Real<B> log_factorial(Real<B> k) {
-  const Real<B> logarithm = log_by_table(select(k < 1.0, 1.0, k));
+  const Real<B> logarithm = log_of_normal(select(k < 1.0, 1.0, k));
   return fma(k + 0.5, logarithm, 0x1.d67f1c864beb5p-1 - k) + stirling_rest(k);
 }
 
@@ -94,16 +94,16 @@ struct GammaLaw {
   template <class B>
   static Proposal<B> attempt(const Words<B>& words, Real<B> shape, Real<B>) {
     const Real<B> d = select(shape < 1.0, shape + 1.0, shape) - 1.0 / 3, c = 1.0 / sqrt(9.0 * d);
-    const Real<B> z = sqrt(-2.0 * log_by_table(words.first())) * sincos_of_turns(words.third()).cos;
+    const Real<B> z = sqrt(-2.0 * log_of_normal(words.first())) * sincos_of_turns(words.third()).cos;
     const Real<B> root = fma(c, z, 1.0);
     const Real<B> v = root * root * root;
     const Mask<B> below =
-        log_by_table(words.fourth()) < fma(0.5 * z, z, d * (1.0 - v + log_by_table(select(v < 1e-300, 1e-300, v))));
+        log_of_normal(words.fourth()) < fma(0.5 * z, z, d * (1.0 - v + log_of_normal(select(v < 1e-300, 1e-300, v))));
     return {smallest_normal_or(d * v), (0.0 < root) & below};
   }
   template <class B>
   static Real<B> finish(const Words<B>& words, Real<B> value, Real<B> shape, Real<B>) {
-    return smallest_normal_or(exp(log(value) + log_by_table(words.first()) / shape));
+    return smallest_normal_or(exp(log(value) + log_of_normal(words.first()) / shape));
   }
 
  private:
@@ -149,7 +149,7 @@ struct PoissonLaw {
     // taken to the left.
     const Real<B> whole = select(k < 0.0, 0.0, k), positive = select(whole < 1.0, 1.0, whole);
     const Real<B> left = v * inverse_alpha * sqrt(0x1.921fb54442d18p+2 * positive) / (a / (us * us) + b);
-    const Mask<B> below = log_by_table(left) <= fma(whole, log_by_table(rate / positive), whole - rate) - stirling_rest(whole);
+    const Mask<B> below = log_of_normal(left) <= fma(whole, log_of_normal(rate / positive), whole - rate) - stirling_rest(whole);
     return {k, at_once | ((!refused) & below)};
   }
 };
@@ -191,7 +191,7 @@ struct BinomialLaw {
     const Real<B> k = floor((2.0 * a / us + b) * u + c);
     const Mask<B> inside = (0.0 <= k) & (k <= n);
     const Real<B> whole = select(inside, k, 0.0);
-    const Mask<B> below = log_by_table(v * alpha / (a / (us * us) + b)) <=
+    const Mask<B> below = log_of_normal(v * alpha / (a / (us * us) + b)) <=
                           h - log_factorial(whole) - log_factorial(n - whole) + (whole - mode) * log_odds;
     return {mirrored(k, n, p), inside & (((0.07 <= us) & (v <= v_r)) | below)};
   }

@@ -19,6 +19,8 @@
 //   Mask whole_nonzero(Whole)
 //   Value scale(Value x, Value k)         x 2^k rounded once, k whole and |k| ≤ 2 bias; NaN where k is; by one instruction where
 //                                         there is one, else scale_by_halves
+//   bool split(Value x, Value& m, Value& e)  x = 2^e m, m in [¾, 3/2), as split_any (elementary_table.h), by instructions
+//                                         for it; false: there are none
 //   Value look_up(const Real (&table)[n], Whole)  the element at the index mod n; n is 16 for double, 32 for float
 //   Value rare(Rare, Mask where, Value x, Value usual)
 //                                         `usual`, but in the lanes of `where` what rare_value (elementary_large.h)

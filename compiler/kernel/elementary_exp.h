@@ -3,6 +3,7 @@
 // Coefficients come from Sollya's fpminimax on the intervals named.
 #pragma once
 #include "compiler/kernel/elementary_builder.h"
+#include "compiler/kernel/elementary_table.h"
 
 namespace alea::elementary {
 
@@ -133,17 +134,6 @@ Real<B> log_of(Real<B> f, Real<B> e) {
     const Real<B> rest = fma(square * f, tail, fma(square, -0.5, e * ln2_low<B>));
     return fma(e, ln2_high<B>, f + rest);
   }
-}
-
-template <class B>
-Real<B> log(Real<B> x) {
-  using F = Format<B>;
-  constexpr double lift = is_double<B> ? 54 : 25;
-  const Mask<B> subnormal = x < F::min_normal;
-  const Significand<B> split = split_significand(select(subnormal, x * (is_double<B> ? 0x1p54 : 0x1p25), x));
-  const Real<B> usual = log_of(split.f, split.e - select(subnormal, lift, constant_like(x, 0.0)));
-  const Real<B> edge = select(x == 0.0, -F::infinity, select(x < 0.0, F::nan, x));
-  return select((0.0 < x) & (x < F::infinity), usual, edge);
 }
 
 // log(1 + x): the exponent from the rounded 1 + x, the significand from x itself: f = 2^-e x + (2^-e - 1).

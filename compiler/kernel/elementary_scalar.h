@@ -48,6 +48,7 @@ struct ScalarBuilder {
   T scale(T x, T k) {
     return scale_by_halves(elementary::Real<ScalarBuilder>{this, x}, elementary::Real<ScalarBuilder>{this, k}).value;
   }
+  bool split(T, T&, T&) { return false; }
   template <size_t n>
   T look_up(const T (&table)[n], Whole index) {
     return table[index % n];

@@ -1,81 +1,104 @@
-// The logarithm by a table of 16 (f32: 32) middles of the significand's range, over a builder (elementary_builder.h): without a
-// division, and in fewer steps than log. In: normal positive x. Out: log x to 2^-52 absolute (f32: 2^-23), and relative next to
-// 1; but to a few more ULP than log where log x is small and x is not next to 1: good for noise. Coefficients come from Sollya's
-// fpminimax on |r| ≤ 1/32 (1/64).
+// The logarithm by a table, over a builder (elementary_builder.h): without a division. In: any x. Out: within 3 ULP, with the
+// limits of C. Coefficients come from Sollya's fpminimax on |r| ≤ 1/30 (f32: 1/63).
 #pragma once
 #include "compiler/kernel/elementary_builder.h"
 
 namespace alea::elementary {
 
-// 1/c and log c, c the middle of part k of [1 - 1/64, 2 - 1/32) (f32: [1 - 1/128, 2 - 1/64)); 1 and 0 for the part around 1.
-alignas(64) inline constexpr double log_inverses_double[16] = {0x1p+0,
-                                                               0x1.e1e1e1e1e1e1ep-1,
-                                                               0x1.c71c71c71c71cp-1,
-                                                               0x1.af286bca1af28p-1,
+// 1/c and log c for c = k/20, 15 ≤ k ≤ 30, at k mod 16; f32: c = k/42, 32 ≤ k < 64, at k mod 32. Without an error for c = 1.
+alignas(64) inline constexpr double log_inverses_double[16] = {0x1.4p+0,
+                                                               0x1.2d2d2d2d2d2d3p+0,
+                                                               0x1.1c71c71c71c72p+0,
+                                                               0x1.0d79435e50d79p+0,
+                                                               0x1p+0,
+                                                               0x1.e79e79e79e79ep-1,
+                                                               0x1.d1745d1745d17p-1,
+                                                               0x1.bd37a6f4de9bdp-1,
+                                                               0x1.aaaaaaaaaaaabp-1,
                                                                0x1.999999999999ap-1,
-                                                               0x1.8618618618618p-1,
-                                                               0x1.745d1745d1746p-1,
-                                                               0x1.642c8590b2164p-1,
+                                                               0x1.89d89d89d89d9p-1,
+                                                               0x1.7b425ed097b42p-1,
+                                                               0x1.6db6db6db6db7p-1,
+                                                               0x1.611a7b9611a7cp-1,
                                                                0x1.5555555555555p-1,
-                                                               0x1.47ae147ae147bp-1,
-                                                               0x1.3b13b13b13b14p-1,
-                                                               0x1.2f684bda12f68p-1,
-                                                               0x1.2492492492492p-1,
-                                                               0x1.1a7b9611a7b96p-1,
-                                                               0x1.1111111111111p-1,
-                                                               0x1.0842108421084p-1};
-alignas(64) inline constexpr double log_middles_double[16] = {0x0p+0,
-                                                              0x1.f0a30c01162a8p-5,
-                                                              0x1.e27076e2af2eap-4,
-                                                              0x1.5ff3070a793d6p-3,
-                                                              0x1.c8ff7c79a9a2p-3,
-                                                              0x1.1675cababa60fp-2,
-                                                              0x1.4618bc21c5ec2p-2,
-                                                              0x1.739d7f6bbd007p-2,
-                                                              0x1.9f323ecbf984dp-2,
-                                                              0x1.c8ff7c79a9a21p-2,
-                                                              0x1.f128f5faf06ecp-2,
-                                                              0x1.0be72e4252a83p-1,
-                                                              0x1.1e85f5e7040d1p-1,
-                                                              0x1.307d7334f10bep-1,
-                                                              0x1.41d8fe84672afp-1,
-                                                              0x1.52a2d265bc5abp-1};
+                                                               0x1.5555555555555p+0};
+alignas(64) inline constexpr double log_middles_double[16] = {
+    -0x1.c8ff7c79a9a22p-3, -0x1.4cd6b97964179p-3, -0x1.af8e8210a4161p-4, -0x1.a431d5bcc193p-5, 0x0p+0,
+    0x1.8fb063ef2c7f1p-5,  0x1.8663f793c46c9p-4,  0x1.1e3b825dd05edp-3,  0x1.7565011e49675p-3, 0x1.c8ff7c79a9a2p-3,
+    0x1.0ca937be1b9dbp-2,  0x1.334e9e47d07f6p-2,  0x1.588c2d913348fp-2,  0x1.7c7b282d0d46ap-2, 0x1.9f323ecbf984dp-2,
+    -0x1.269621134db91p-2};
 alignas(64) inline constexpr float log_inverses_single[32] = {
-    0x1p+0f,        0x1.f07c2p-1f,  0x1.e1e1e2p-1f, 0x1.d41d42p-1f, 0x1.c71c72p-1f, 0x1.bacf92p-1f, 0x1.af286cp-1f,
-    0x1.a41a42p-1f, 0x1.99999ap-1f, 0x1.8f9c18p-1f, 0x1.861862p-1f, 0x1.7d05f4p-1f, 0x1.745d18p-1f, 0x1.6c16c2p-1f,
-    0x1.642c86p-1f, 0x1.5c9882p-1f, 0x1.555556p-1f, 0x1.4e5e0ap-1f, 0x1.47ae14p-1f, 0x1.414142p-1f, 0x1.3b13b2p-1f,
-    0x1.3521dp-1f,  0x1.2f684cp-1f, 0x1.29e412p-1f, 0x1.24924ap-1f, 0x1.1f7048p-1f, 0x1.1a7b96p-1f, 0x1.15b1e6p-1f,
-    0x1.111112p-1f, 0x1.0c9714p-1f, 0x1.08421p-1f,  0x1.041042p-1f};
+    0x1.5p+0f,      0x1.45d174p+0f, 0x1.3c3c3cp+0f, 0x1.333334p+0f, 0x1.2aaaaap+0f, 0x1.229838p+0f, 0x1.1af286p+0f,
+    0x1.13b13cp+0f, 0x1.0cccccp+0f, 0x1.063e7p+0f,  0x1p+0f,        0x1.f417dp-1f,  0x1.e8ba2ep-1f, 0x1.dddddep-1f,
+    0x1.d37a7p-1f,  0x1.c9882cp-1f, 0x1.cp-1f,      0x1.b6db6ep-1f, 0x1.ae147ap-1f, 0x1.a5a5a6p-1f, 0x1.9d89d8p-1f,
+    0x1.95bc6p-1f,  0x1.8e38e4p-1f, 0x1.86fb58p-1f, 0x1.8p-1f,      0x1.79435ep-1f, 0x1.72c234p-1f, 0x1.6c797ep-1f,
+    0x1.666666p-1f, 0x1.60864cp-1f, 0x1.5ad6b6p-1f, 0x1.555556p-1f};
 alignas(64) inline constexpr float log_middles_single[32] = {
-    0x0p+0f,        0x1.f8299p-6f,  0x1.f0a30ap-5f, 0x1.6f0d28p-4f, 0x1.e27074p-4f, 0x1.29552cp-3f, 0x1.5ff306p-3f,
-    0x1.9525a8p-3f, 0x1.c8ff7ap-3f, 0x1.fb918cp-3f, 0x1.1675cap-2f, 0x1.2e8e2cp-2f, 0x1.4618bap-2f, 0x1.5d1bdap-2f,
-    0x1.739d7ep-2f, 0x1.89a33ap-2f, 0x1.9f323cp-2f, 0x1.b44f7ap-2f, 0x1.c8ff7ep-2f, 0x1.dd469ep-2f, 0x1.f128f4p-2f,
-    0x1.02552ap-1f, 0x1.0be72ep-1f, 0x1.154c3ep-1f, 0x1.1e85f4p-1f, 0x1.2795ep-1f,  0x1.307d74p-1f, 0x1.393e0ep-1f,
-    0x1.41d8fcp-1f, 0x1.4a4f88p-1f, 0x1.52a2d4p-1f, 0x1.5ad402p-1f};
+    -0x1.1675cap-2f, -0x1.ede65ep-3f, -0x1.b0c2dp-3f,  -0x1.756506p-3f, -0x1.3bb356p-3f, -0x1.03966ap-3f, -0x1.99f112p-4f,
+    -0x1.2f8be6p-4f, -0x1.8fb04cp-5f, -0x1.8ad05cp-6f, 0x0p+0f,         0x1.81861cp-6f,  0x1.7d1794p-5f,  0x1.1a9844p-4f,
+    0x1.749eccp-4f,  0x1.ccb5b2p-4f,  0x1.1178e8p-3f,  0x1.3bb358p-3f,  0x1.651368p-3f,  0x1.8da1aap-3f,  0x1.b5665ap-3f,
+    0x1.dc6918p-3f,  0x1.01589p-2f,   0x1.1422bp-2f,   0x1.269622p-2f,  0x1.38b5f8p-2f,  0x1.4a851ep-2f,  0x1.5c065p-2f,
+    0x1.6d3c34p-2f,  0x1.7e294p-2f,   0x1.8ecfdap-2f,  0x1.9f323cp-2f};
 
-// x = 2^e c (1 + r): log x = e ln 2 + log c + log(1 + r)
+// x = 2^e m, m in [¾, 3/2).
 template <class B>
-Real<B> log_by_table(Real<B> x) {
+struct Split {
+  Real<B> m, e;
+};
+
+// For normal positive x.
+template <class B>
+Split<B> split_normal(Real<B> x) {
   using F = Format<B>;
-  constexpr int index_bits = is_double<B> ? 4 : 5;
-  constexpr uint64_t half_part = uint64_t{1} << (F::mantissa_bits - index_bits - 1);
-  constexpr uint64_t significand = (uint64_t{1} << F::mantissa_bits) - 1;
+  constexpr uint64_t lowest = F::bits_of(0.75), significand = (uint64_t{1} << F::mantissa_bits) - 1;
+  const Whole<B> shifted = bits(x) + (F::bits_of(1.0) - lowest);
+  return {value((shifted & significand) + lowest), to_real(shifted >> F::mantissa_bits, -F::bias)};
+}
+
+// For any x: e is log x where that is infinite or no number, and m is finite.
+template <class B>
+Split<B> split_any(Real<B> x) {
+  using F = Format<B>;
+  const Mask<B> subnormal = x < F::min_normal;
+  const Split<B> split = split_normal(select(subnormal, x * (is_double<B> ? 0x1p54 : 0x1p25), x));
+  const Real<B> e = split.e - select(subnormal, is_double<B> ? 54.0 : 25.0, 0.0);
+  const Real<B> edge = select(x == 0.0, -F::infinity, select(x < 0.0, F::nan, x));
+  return {split.m, select((0.0 < x) & (x < F::infinity), e, edge)};
+}
+
+// log(2^e c (1 + r)) = e ln 2 + (log c + log(1 + r)); e is 0 where that is small, so that nothing cancels.
+template <class B>
+Real<B> log_of_split(Split<B> split) {
+  using F = Format<B>;
   const auto look_up = [&](const auto& doubles, const auto& singles, Whole<B> index) -> Real<B> {
-    if constexpr (is_double<B>) return {x.builder, x.builder->look_up(doubles, index.value)};
-    else return {x.builder, x.builder->look_up(singles, index.value)};
+    B* const builder = index.builder;
+    if constexpr (is_double<B>) return {builder, builder->look_up(doubles, index.value)};
+    else return {builder, builder->look_up(singles, index.value)};
   };
-  const Whole<B> shifted = bits(x) + half_part;
-  const Whole<B> index = shifted >> (F::mantissa_bits - index_bits);
-  const Real<B> near_one = value(bits(x) - (shifted & ~significand) + F::bits_of(1.0));
-  const Real<B> e = to_real(shifted >> F::mantissa_bits, -F::bias);
-  const Real<B> r = fma(near_one, look_up(log_inverses_double, log_inverses_single, index), -1.0);
+  const Whole<B> nearest = bits(fma(split.m, is_double<B> ? 20.0 : 42.0, F::rounder));
+  const Real<B> r = fma(split.m, look_up(log_inverses_double, log_inverses_single, nearest), -1.0);
   Real<B> tail = r;
   if constexpr (is_double<B>)
-    tail = polynomial(r, -0x1.ffffffffffff3p-2, 0x1.55555555554f8p-2, -0x1.0000000066edep-2, 0x1.9999999b9ac0ap-3,
-                      -0x1.555545496c7f8p-3, 0x1.2492305e2f0e3p-3, -0x1.0066915a0ef5cp-3, 0x1.c805804fdec58p-4);
-  else tail = polynomial(r, -0x1p-1, 0x1.555efp-2, -0x1.0009c8p-2);
-  const Real<B> base = fma(e, 0x1.62e42fefa39efp-1, look_up(log_middles_double, log_middles_single, index));
-  return base + fma(r * r, tail, r);
+    tail = polynomial(r, -0x1.fffffffffffebp-2, 0x1.55555555554b9p-2, -0x1.00000000963fcp-2, 0x1.9999999c8d62ep-3,
+                      -0x1.555540a1edba1p-3, 0x1.24922911364b3p-3, -0x1.00749073b500ap-3, 0x1.c825a5e9a8081p-4);
+  else tail = polynomial(r, -0x1p-1, 0x1.555f3ep-2, -0x1.000a18p-2);
+  const Real<B> of_m = look_up(log_middles_double, log_middles_single, nearest) + fma(r * r, tail, r);
+  return fma(split.e, 0x1.62e42fefa39efp-1, of_m);
+}
+
+template <class B>
+Real<B> log(Real<B> x) {
+  Split<B> split{x, x};
+  if (!x.builder->split(x.value, split.m.value, split.e.value)) split = split_any(x);
+  return log_of_split(split);
+}
+
+// The same for normal positive x.
+template <class B>
+Real<B> log_of_normal(Real<B> x) {
+  Split<B> split{x, x};
+  if (!x.builder->split(x.value, split.m.value, split.e.value)) split = split_normal(x);
+  return log_of_split(split);
 }
 
 }  // namespace alea::elementary

@@ -102,6 +102,23 @@ struct VectorBuilder {
     ALEA_NATIVE_512(float, 16, _mm512_scalef_ps((__m512)x, (__m512)k))
     return scale_by_halves(elementary::Real<VectorBuilder>{this, x}, elementary::Real<VectorBuilder>{this, k}).value;
   }
+  bool split([[maybe_unused]] Value x, [[maybe_unused]] Value& m, [[maybe_unused]] Value& e) {
+#if defined(__AVX512F__)
+    if constexpr (std::is_same_v<T, double> && lanes == 8) {
+      const __m512d part = _mm512_getmant_pd((__m512d)x, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_nan);
+      m = (Value)part;
+      e = (Value)_mm512_getexp_pd((__m512d)x) - (Value)_mm512_getexp_pd(part);
+      return true;
+    }
+    if constexpr (std::is_same_v<T, float> && lanes == 16) {
+      const __m512 part = _mm512_getmant_ps((__m512)x, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_nan);
+      m = (Value)part;
+      e = (Value)_mm512_getexp_ps((__m512)x) - (Value)_mm512_getexp_ps(part);
+      return true;
+    }
+#endif
+    return false;
+  }
   template <size_t n>
   Value look_up(const T (&table)[n], Whole index) {
     ALEA_NATIVE_512(double, 8, _mm512_permutex2var_pd(_mm512_load_pd(table), (__m512i)index, _mm512_load_pd(table + n / 2)))

@@ -79,7 +79,7 @@ struct NormalPair {
 };
 template <class B>
 [[gnu::always_inline]] inline NormalPair<B> normal_pair(Real<B> u, Real<B> v) {
-  const Real<B> radius = sqrt(-2.0 * log_by_table(u));
+  const Real<B> radius = sqrt(-2.0 * log_of_normal(u));
   const SinCos<B> angle = sincos_of_turns(v);
   return {radius * angle.cos, radius * angle.sin};
 }

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <random>
 
+#include "compiler/kernel/elementary.h"
 #include "runtime/noise.h"
 #include "tests/unit/codegen_support.h"
 
@@ -318,6 +319,50 @@ void check(const std::vector<Case>& cases) {
 }
 
 }  // namespace
+
+namespace {
+
+// What log gives for `values`, one a sample, on a processor; without NaN's payload.
+template <class T>
+std::vector<double> logarithms(const std::vector<double>& values, const std::string& cpu) {
+  ProgramBuilder p;
+  p.program.has_gradient = true;
+  const NodeId x = p.input("x", real({}));
+  p.phase = Phase::init;
+  p.program.objective_init = p.real(Op::log, {x});
+  JitOptions options;
+  options.single_precision = std::is_same_v<T, float>;
+  if (!cpu.empty()) options.target = named_target("", cpu);
+  const CompiledKernel kernel(p.program, options);
+  Runner<T> runner{p.program, kernel, options.single_precision ? noise_functions_single() : noise_functions_double(), {}, {}};
+  runner.inputs.emplace_back(values.begin(), values.end());
+  return runner.run(1, 64).objective;
+}
+
+template <class T>
+void check_logarithms() {
+  using Limits = std::numeric_limits<T>;
+  constexpr double large = Limits::infinity();
+  std::vector<double> values{
+      0.0,           -0.0, -1.0, -large, large, Limits::quiet_NaN(),   Limits::denorm_min(), Limits::min() / 3, Limits::min(),
+      Limits::max(), 0.5,  0.75, 1.0,    1.5,   -Limits::denorm_min(), Limits::min() * 0.75};
+  std::mt19937 random(3);
+  while (values.size() < 64) values.push_back(static_cast<T>(std::exp(std::uniform_real_distribution<double>(-80, 80)(random))));
+  const std::vector<double> here = logarithms<T>(values, ""), narrow = logarithms<T>(values, "x86-64-v3");
+  for (size_t lane = 0; lane < values.size(); ++lane) {
+    INFO(values[lane]);
+    const double expected = elementary::apply(Op::log, static_cast<T>(values[lane]));
+    CHECK((here[lane] == expected || (std::isnan(here[lane]) && std::isnan(expected))));
+    CHECK((narrow[lane] == expected || (std::isnan(narrow[lane]) && std::isnan(expected))));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("logarithms natively: the interpreter's bits at every edge, on any processor") {
+  check_logarithms<double>();
+  check_logarithms<float>();
+}
 
 TEST_CASE("elementwise operations natively") { check(elementwise_cases()); }
 TEST_CASE("array operations natively") { check(array_cases()); }
