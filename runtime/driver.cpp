@@ -77,6 +77,8 @@ struct Driver::Parts {
   std::vector<Worker> workers;
   TreeReduction reduction;
   Memory uniform;
+  std::vector<double> params_double;  // what the kernel reads
+  std::vector<float> params_single;
   size_t gradient_size = 0;
   int64_t most_groups = 1;
   ParamArrays adapted;
@@ -108,21 +110,36 @@ struct Driver::Parts {
     if constexpr (std::is_same_v<T, double>) return rows_double;
     else return rows_single;
   }
-
-  // The native kernel's groups, after its uniform phase. What the groups read is kept alive by the function.
   template <class T>
-  GroupFunction native_groups(const ParamArrays& params, uint64_t seed, bool gradient) {
+  std::vector<T>& kernel_params() {
+    if constexpr (std::is_same_v<T, double>) return params_double;
+    else return params_single;
+  }
+
+  // By ParamId: the model's own, then the adapted ones.
+  ParamArrays all_params(const ParamArrays& own) const {
+    ParamArrays params = own;
+    params.insert(params.end(), adapted.begin(), adapted.end());
+    return params;
+  }
+
+  // The native kernel's groups, after its uniform phase. The groups read the params and inputs of `this`; what else they read
+  // is kept alive by the function.
+  template <class T>
+  GroupFunction native_groups(const ParamArrays& own_params, uint64_t seed, bool gradient) {
     struct Bound {
-      std::vector<T> params;
       std::vector<KernelInput> inputs;
       std::vector<uint64_t> keys;
     };
     const auto bound = std::make_shared<Bound>();
-    for (const std::vector<double>& values : params) bound->params.insert(bound->params.end(), values.begin(), values.end());
+    std::vector<T>& params = kernel_params<T>();
+    params.clear();
+    for (const std::vector<double>& values : own_params) params.insert(params.end(), values.begin(), values.end());
+    for (const std::vector<double>& values : adapted) params.insert(params.end(), values.begin(), values.end());
     for (size_t k = 0; k < inputs.size(); ++k) bound->inputs.push_back({kernel_rows<T>()[k].data(), inputs[k].rows});
     for (const ProgramNoise& noise : program.noises) bound->keys.push_back(noise_key(seed, noise.name));
     KernelArguments arguments{};
-    arguments.params = bound->params.data();
+    arguments.params = params.data();
     arguments.uniform = uniform.get();
     arguments.inputs = bound->inputs.data();
     arguments.noise_keys = bound->keys.data();
@@ -146,9 +163,9 @@ struct Driver::Parts {
   }
 
   template <class T>
-  GroupFunction interpreted_groups(const ParamArrays& params, uint64_t seed, bool gradient) {
-    return [this, &params, noise = philox_noise<T>(program, seed), gradient](int, uint64_t first_sample, int64_t count,
-                                                                             double* objective, double* sums) {
+  GroupFunction interpreted_groups(const ParamArrays& own_params, uint64_t seed, bool gradient) {
+    return [this, params = all_params(own_params), noise = philox_noise<T>(program, seed), gradient](
+               int, uint64_t first_sample, int64_t count, double* objective, double* sums) {
       GroupOptions options;
       options.gradient = gradient;
       const GroupResult result = interpret_group<T>(program, params, inputs, first_sample, count, noise, options);
@@ -157,23 +174,26 @@ struct Driver::Parts {
     };
   }
 
-  GroupFunction groups(const ParamArrays& params, uint64_t seed, bool gradient) {
+  GroupFunction groups(const ParamArrays& own_params, uint64_t seed, bool gradient) {
     if (kernel != nullptr)
-      return single_precision ? native_groups<float>(params, seed, gradient) : native_groups<double>(params, seed, gradient);
-    return single_precision ? interpreted_groups<float>(params, seed, gradient)
-                            : interpreted_groups<double>(params, seed, gradient);
+      return single_precision ? native_groups<float>(own_params, seed, gradient)
+                              : native_groups<double>(own_params, seed, gradient);
+    return single_precision ? interpreted_groups<float>(own_params, seed, gradient)
+                            : interpreted_groups<double>(own_params, seed, gradient);
   }
 
   // The interpreter's search through one group.
   template <class T>
-  std::optional<NonFinite> first_non_finite(const ParamArrays& params, uint64_t seed, uint64_t first_sample, int64_t count,
+  std::optional<NonFinite> first_non_finite(const ParamArrays& own_params, uint64_t seed, uint64_t first_sample, int64_t count,
                                             bool in_gradient) {
     GroupOptions options;
     options.gradient = in_gradient;
     options.find_non_finite = true;
     options.find_in_gradient = in_gradient;
     const StandardArithmetic arithmetic;
-    return interpret_group<T>(program, params, inputs, first_sample, count, philox_noise<T>(program, seed), options).non_finite;
+    return interpret_group<T>(program, all_params(own_params), inputs, first_sample, count, philox_noise<T>(program, seed),
+                              options)
+        .non_finite;
   }
 };
 
@@ -204,13 +224,11 @@ void Driver::set_inputs(std::vector<InputRows> inputs) {
   }
 }
 
-Estimate Driver::run(const ParamArrays& own_params, const RunOptions& options) {
+Estimate Driver::run(const ParamArrays& params, const RunOptions& options, Estimate reused) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   Parts& parts = *parts_;
-  ParamArrays params = own_params;
-  params.insert(params.end(), parts.adapted.begin(), parts.adapted.end());
-  if (parts.inputs.size() != parts.program.inputs.size() || params.size() != parts.program.params.size())
+  if (parts.inputs.size() != parts.program.inputs.size() || params.size() + parts.adapted.size() != parts.program.params.size())
     internal_error("a run has not as many inputs or params as its program");
   const bool gradient = options.gradient && parts.program.has_gradient;
   const size_t gradient_size = gradient ? parts.gradient_size : 0;
@@ -231,6 +249,17 @@ Estimate Driver::run(const ParamArrays& own_params, const RunOptions& options) {
   auto last_progress = begin;
   const auto report_bad = [&](int64_t index) {
     for (int64_t bad = first_bad; index < bad && !first_bad.compare_exchange_weak(bad, index);) {}
+  };
+  // The first among groups whose merged gradient is not finite: each once more, for merging adds their sums up and looks
+  // only at the result. None, where it is the merger that overflows.
+  const auto find_bad = [&](int number, int64_t from, int64_t end) {
+    Worker& worker = workers[static_cast<size_t>(number)];
+    for (int64_t index = from; index < end; ++index) {
+      const std::span<double> sums = worker.block.next_sums(gradient_size);
+      group(number, static_cast<uint64_t>(index * group_size), std::min<int64_t>(group_size, samples - index * group_size),
+            worker.objectives.data(), sums.data());
+      if (!all_finite(sums)) return report_bad(index);
+    }
   };
   // `count` groups, as many as divide the first one's number, or fewer where the samples end.
   const auto run_groups = [&](int number, int64_t first, int64_t count) {
@@ -270,7 +299,9 @@ Estimate Driver::run(const ParamArrays& own_params, const RunOptions& options) {
                        const int64_t first = task << level, end = std::min(groups, (task + 1) << level);
                        for (int64_t index = first; index < end; index += call)
                          run_groups(worker, index, std::min(call, end - index));
-                       workers[static_cast<size_t>(worker)].block.move_to(reduction, first);
+                       BlockReduction& block = workers[static_cast<size_t>(worker)].block;
+                       if (level > 0 && !block.gradients_finite()) find_bad(worker, first, end);
+                       block.move_to(reduction, first);
                        finished += std::min(end * group_size, samples) - first * group_size;
                        if (worker == 0 && options.progress && Clock::now() - last_progress > std::chrono::milliseconds(100)) {
                          last_progress = Clock::now();
@@ -280,26 +311,32 @@ Estimate Driver::run(const ParamArrays& own_params, const RunOptions& options) {
                      options.stop);
   const int64_t done = std::min(groups, tasks_done << level);
 
-  Estimate estimate;
+  Estimate& estimate = reused;
   estimate.samples = std::min(done * group_size, samples);
   estimate.interrupted = done < groups;
+  estimate.mean = estimate.standard_error = std::numeric_limits<double>::quiet_NaN();
+  estimate.non_finite.reset();
   Partial total = reduction.finish();
+  const bool has_gradient = gradient && total.groups > 0;
+  const size_t adapted = has_gradient ? parts.adapted.size() : 0;
+  estimate.gradient.resize(has_gradient ? params.size() : 0);
+  estimate.adapted.resize(adapted);
   if (total.groups > 0) {
     estimate.mean = total.objective.mean[0];
     estimate.standard_error = standard_error_of_samples(total.objective);
-    const std::vector<double> errors = standard_errors_of_groups(total.gradient, total.groups);
-    size_t first = 0;
-    if (gradient)
-      for (const ProgramParam& param : parts.program.params) {
-        const size_t end = first + static_cast<size_t>(element_count(param.type.shape));
-        const auto part = [&](const std::vector<double>& of) {
-          return std::vector<double>(of.begin() + static_cast<std::ptrdiff_t>(first),
-                                     of.begin() + static_cast<std::ptrdiff_t>(end));
-        };
-        (param.role == AdaptedRole::none ? estimate.gradient : estimate.adapted)
-            .push_back({part(total.gradient.mean), part(errors)});
-        first = end;
-      }
+    if (level == 0 && !all_finite(total.gradient)) find_bad(0, 0, done);
+  }
+  if (has_gradient) {
+    size_t first = 0, own = 0, of_adapted = 0;
+    for (const ProgramParam& param : parts.program.params) {
+      ParamEstimate& part = param.role == AdaptedRole::none ? estimate.gradient[own++] : estimate.adapted[of_adapted++];
+      const auto size = static_cast<size_t>(element_count(param.type.shape));
+      const auto mean = total.gradient.mean.begin() + static_cast<std::ptrdiff_t>(first);
+      part.mean.assign(mean, mean + static_cast<std::ptrdiff_t>(size));
+      part.standard_error.resize(size);
+      standard_errors_of_groups(total.gradient, total.groups, first, part.standard_error);
+      first += size;
+    }
   }
   reduction.take_back(std::move(total));
   if (first_bad != none) {
@@ -315,7 +352,7 @@ Estimate Driver::run(const ParamArrays& own_params, const RunOptions& options) {
     estimate.non_finite = report;
   }
   estimate.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  return estimate;
+  return reused;
 }
 
 }  // namespace alea

@@ -58,8 +58,9 @@ class Driver {
   ~Driver();
 
   void set_inputs(std::vector<InputRows>);  // by InputId; needed once before a run where the program has inputs
-  // The values of the model's own params; adapted ones (kernel/program.h) are the driver's.
-  Estimate run(const ParamArrays&, const RunOptions&);
+  // The values of the model's own params; adapted ones (kernel/program.h) are the driver's. The memory of an earlier estimate
+  // may be handed back.
+  Estimate run(const ParamArrays&, const RunOptions&, Estimate reused = {});
   // The values that a pilot adapts (adapt.h), by their order in the program: initial ones until they are set. With the
   // params that a pilot set them for, where one did.
   const ParamArrays& adapted() const;

@@ -67,49 +67,81 @@ void set_moments(Moments& result, std::span<const double> samples) {
   const double mean = mean_of(samples.data(), samples.size());
   result.mean.assign(1, mean);
   result.m2.assign(1, squares_of(samples.data(), samples.size(), mean));
-  result.of_sums = false;
+  result.waiting = 0;
 }
 
 void set_moments_of_sums(Moments& result, double count) {
   result.count = count;
-  result.of_sums = true;
+  result.waiting = 1;
 }
 
+namespace {
+
+constexpr double full = group_size;
+
+// Two full groups, known by their sums, of one quantity.
+struct Two {
+  double mean, m2;
+};
+[[gnu::always_inline]] inline Two merge_sums(double left, double right) {
+  const double own = left * (1 / full), step = right * (1 / full) - own;
+  return {own + step * 0.5, step * step * (full * 0.5)};
+}
+
+}  // namespace
+
 void finish_moments(Moments& moments) {
-  if (!moments.of_sums) return;
-  for (double& mean : moments.mean) mean /= moments.count;
-  moments.m2.assign(moments.mean.size(), 0.0);
-  moments.of_sums = false;
+  double *mean = moments.mean.data(), *m2 = moments.m2.data();
+  const size_t size = moments.mean.size();
+  if (moments.waiting == 1) {
+    for (size_t k = 0; k < size; ++k) mean[k] /= moments.count;
+    moments.m2.assign(size, 0.0);
+  } else if (moments.waiting == 2) {
+    for (size_t k = 0; k < size; ++k) {
+      const Two two = merge_sums(mean[k], m2[k]);
+      mean[k] = two.mean;
+      m2[k] = two.m2;
+    }
+  }
+  moments.waiting = 0;
 }
 
 void merge(Moments& left, Moments& right) {
+  const size_t size = left.mean.size();
+  if (left.waiting == 1 && right.waiting == 1 && left.count == full && right.count == full) {
+    left.m2.swap(right.mean);
+    left.count += right.count;
+    left.waiting = 2;
+    return;
+  }
+  double *mean = left.mean.data(), *m2 = left.m2.data();
+  if (left.waiting == 2 && right.waiting == 2) {
+    const double *others = right.mean.data(), *more_others = right.m2.data();
+    for (size_t k = 0; k < size; ++k) {
+      const Two a = merge_sums(mean[k], m2[k]), b = merge_sums(others[k], more_others[k]);
+      const double step = b.mean - a.mean;
+      mean[k] = a.mean + step * 0.5;
+      m2[k] = a.m2 + b.m2 + step * step * full;
+    }
+    left.count += right.count;
+    left.waiting = 0;
+    return;
+  }
+  finish_moments(left);
+  finish_moments(right);
   const double count = left.count + right.count;
   const double share = right.count / count, weight = left.count * share;
-  const size_t size = left.mean.size();
-  // The sum of a full group is divided as it is read; by a power of two, so exactly.
-  const auto divisor = [](Moments& moments) {
-    if (moments.of_sums && moments.count != group_size) finish_moments(moments);
-    return moments.of_sums ? 1.0 / group_size : 1.0;
-  };
-  const double of_left = divisor(left), of_right = divisor(right);
-  const bool left_has = !left.of_sums, right_has = !right.of_sums;
-  if (!left_has && left.m2.size() != size) left.m2.resize(size);
-  double *mean = left.mean.data(), *m2 = left.m2.data();
+  m2 = left.m2.data();
   const double *others = right.mean.data(), *other_m2 = right.m2.data();
-  const auto each = [&](auto before) {
-    for (size_t k = 0; k < size; ++k) {
-      const double own = mean[k] * of_left, step = others[k] * of_right - own;
-      mean[k] = own + step * share;
-      m2[k] = before(k) + step * step * weight;
-    }
-  };
-  if (left_has && right_has) each([&](size_t k) { return m2[k] + other_m2[k]; });
-  else if (left_has) each([&](size_t k) { return m2[k]; });
-  else if (right_has) each([&](size_t k) { return other_m2[k]; });
-  else each([](size_t) { return 0.0; });
+  for (size_t k = 0; k < size; ++k) {
+    const double own = mean[k], step = others[k] - own;
+    mean[k] = own + step * share;
+    m2[k] = m2[k] + other_m2[k] + step * step * weight;
+  }
   left.count = count;
-  left.of_sums = false;
 }
+
+bool all_finite(const Moments& moments) { return all_finite(moments.mean) && (moments.waiting < 2 || all_finite(moments.m2)); }
 
 namespace {
 
@@ -195,7 +227,7 @@ bool BlockReduction::add(std::span<const double> objective) {
   set_moments(leaf.objective, objective);
   set_moments_of_sums(leaf.gradient, static_cast<double>(objective.size()));
   // A mean may overflow where no sample does.
-  const bool finite = (std::isfinite(leaf.objective.mean[0]) || all_finite(objective)) && all_finite(leaf.gradient.mean);
+  const bool finite = std::isfinite(leaf.objective.mean[0]) || all_finite(objective);
   merge_equal_levels();
   return finite;
 }
@@ -217,7 +249,7 @@ bool BlockReduction::add_full_groups(std::span<const double> objectives, std::sp
   for (size_t pairs = groups / 2; pairs > 0; pairs /= 2, count *= 2, ++level) merge_neighbours(mean, m2, pairs, width, count);
   Partial& partial = push(level).partial;
   partial.objective.count = partial.gradient.count = count;
-  partial.objective.of_sums = partial.gradient.of_sums = false;
+  partial.objective.waiting = partial.gradient.waiting = 0;
   partial.objective.mean.assign(1, mean[0]);
   partial.objective.m2.assign(1, m2[0]);
   partial.gradient.mean.assign(mean + 1, mean + width);
@@ -225,6 +257,11 @@ bool BlockReduction::add_full_groups(std::span<const double> objectives, std::sp
   const bool finite = all_finite({mean, width});
   merge_equal_levels();
   return finite;
+}
+
+bool BlockReduction::gradients_finite() const {
+  return std::all_of(stack_.begin(), stack_.begin() + static_cast<std::ptrdiff_t>(size_),
+                     [](const Entry& entry) { return all_finite(entry.partial.gradient); });
 }
 
 void BlockReduction::move_to(TreeReduction& tree, int64_t first_group) {
@@ -240,12 +277,14 @@ double standard_error_of_samples(const Moments& moments) {
   return std::sqrt(moments.m2[0] / ((moments.count - 1) * moments.count));
 }
 
-std::vector<double> standard_errors_of_groups(const Moments& moments, int64_t groups) {
-  std::vector<double> errors(moments.mean.size(), std::numeric_limits<double>::quiet_NaN());
-  if (moments.count < 2 * group_size) return errors;
-  for (size_t k = 0; k < errors.size(); ++k)
-    errors[k] = std::sqrt(moments.m2[k] / (static_cast<double>(groups - 1) * moments.count));
-  return errors;
+void standard_errors_of_groups(const Moments& moments, int64_t groups, size_t first, std::span<double> errors) {
+  if (moments.count < 2 * group_size) {
+    std::ranges::fill(errors, std::numeric_limits<double>::quiet_NaN());
+    return;
+  }
+  const double* m2 = moments.m2.data() + first;
+  const double divisor = static_cast<double>(groups - 1) * moments.count;
+  for (size_t k = 0; k < errors.size(); ++k) errors[k] = std::sqrt(m2[k] / divisor);
 }
 
 }  // namespace alea

@@ -12,17 +12,19 @@ namespace alea {
 
 bool all_finite(std::span<const double> values);
 
-// Of one quantity or many at once: the number of samples, their mean, and M2 = Σ count (value - mean)². Of a single group
-// of which only sums are known, M2 stands for 0, whatever its memory holds, and the mean waits to be divided by the count.
+// Of one quantity or many at once: the number of samples, their mean, and M2 = Σ count (value - mean)². Groups of which only
+// sums are known wait, so that four of them merge in one pass over many quantities: then `mean` holds the sums of one group,
+// and `m2`, where there are two full groups, those of the other.
 struct Moments {
   double count = 0;
   std::vector<double> mean, m2;
-  bool of_sums = false;
+  int waiting = 0;  // groups of which there are sums: 0, 1 or 2
 };
 void set_moments(Moments&, std::span<const double> samples);  // of one quantity
 // Of many, each known by its sum over `count` samples alone, which are in `mean` already.
 void set_moments_of_sums(Moments&, double count);
-void finish_moments(Moments&);  // so that mean and M2 are what they are called
+void finish_moments(Moments&);    // so that mean and M2 are what they are called
+bool all_finite(const Moments&);  // the means or sums; a sum that is not stays so in every merger
 // mean = (n_a mean_a + n_b mean_b) / n, M2 = M2_a + M2_b + n_a n_b / n (mean_b - mean_a)²
 void merge(Moments& left, Moments& right);  // leaves of `right` its memory alone
 
@@ -61,8 +63,9 @@ class BlockReduction {
  public:
   // Where the sums of the next group's gradients belong.
   std::span<double> next_sums(size_t size);
-  // The next group: its samples' objectives; the sums are at their place. Returns whether all of them are finite.
+  // The next group: its samples' objectives; the sums are at their place. Returns whether the objectives are finite.
   bool add(std::span<const double> objective);
+  bool gradients_finite() const;  // of the groups added so far; false where a mean of finite ones overflows
   // The next 2^k full groups at once, one after another in both, when as many divide the number of those before: to the bit
   // what adding them alone gives. False where one may not be finite.
   bool add_full_groups(std::span<const double> objectives, std::span<const double> gradient_sums);
@@ -86,6 +89,7 @@ class BlockReduction {
 // √(M2 / ((n - 1) n)) over n samples; NaN for fewer than two.
 double standard_error_of_samples(const Moments&);
 // √(M2 / ((groups - 1) n)): M2 / (groups - 1) estimates the variance of one sample. NaN below two full groups.
-std::vector<double> standard_errors_of_groups(const Moments&, int64_t groups);
+// Of the quantities from `first` on, as many as there is room for.
+void standard_errors_of_groups(const Moments&, int64_t groups, size_t first, std::span<double> errors);
 
 }  // namespace alea

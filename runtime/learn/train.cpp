@@ -28,7 +28,7 @@ class Training {
  public:
   Training(const std::vector<Loss>& losses, Judge& judge, const TrainOptions& options, TrainState& state,
            const TrainEvents& events)
-      : losses_(losses), judge_(judge), options_(options), state_(state), events_(events) {}
+      : losses_(losses), judge_(judge), options_(options), state_(state), events_(events), estimates_(losses.size()) {}
 
   TrainResult run() {
     for (size_t k = 0; k < losses_.size(); ++k) losses_[k].driver->set_adapted(state_.adapted[k]);
@@ -158,7 +158,7 @@ class Training {
     run.seed = seed_of(options_, "step", state_.step);
     // A step is made for all losses or for none.
     if (k == 0) run.stop = options_.stop;
-    const Estimate estimate = loss.driver->run(params, run);
+    const Estimate& estimate = estimates_[k] = loss.driver->run(params, run, std::move(estimates_[k]));
     if (k == 0 && stopped()) return false;
     if (estimate.non_finite) return diverge({0, k, estimate.non_finite, false, {}});
     if (k == 0) good_ = state_.params;
@@ -223,6 +223,7 @@ class Training {
   const TrainOptions& options_;
   TrainState& state_;
   const TrainEvents& events_;
+  std::vector<Estimate> estimates_;  // of the last step, by loss
   TrainResult result_;
   ParamArrays good_;
   std::vector<int64_t> order_;

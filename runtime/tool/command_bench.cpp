@@ -23,8 +23,10 @@ Speed measure(Engine& engine, const Model& model, RunOptions options, double ste
   constexpr size_t fewest = 5, most = 400;
   std::vector<double> times;
   double spent = 0;
+  Estimate estimate;
   while (times.size() < fewest || (spent < total_seconds && times.size() < most)) {
-    const double seconds = engine.run(model.params, options).seconds;
+    estimate = engine.run(model.params, options, std::move(estimate));
+    const double seconds = estimate.seconds;
     if (options.stop && *options.stop) break;
     spent += seconds;
     times.push_back(1e9 * seconds / steps);

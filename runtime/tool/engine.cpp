@@ -142,9 +142,9 @@ Model prepare_model(Session& session, Wanted wanted) {
   return model;
 }
 
-Estimate Engine::run(const ParamArrays& params, const RunOptions& options) {
+Estimate Engine::run(const ParamArrays& params, const RunOptions& options, Estimate reused) {
   if (options.gradient && program_->has_gradient) adapt(*driver_, *program_, params);
-  return driver_->run(params, options);
+  return driver_->run(params, options, std::move(reused));
 }
 
 JitOptions jit_options(const Session& session) {

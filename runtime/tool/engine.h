@@ -49,7 +49,7 @@ class Engine {
  public:
   Engine(const Session&, const Model&, const Program&, bool interpret);
   // Values that estimators adapt are set by pilot runs first, once for the same params.
-  Estimate run(const ParamArrays& params, const RunOptions& options);
+  Estimate run(const ParamArrays& params, const RunOptions& options, Estimate reused = {});
   Driver& driver() { return *driver_; }
   const CompiledKernel* kernel() const { return kernel_.get(); }  // null for the interpreter
   int threads() const { return driver_->threads(); }

@@ -191,7 +191,7 @@ Line measure(const Workload& workload, bool single, int threads, double seconds,
   line.precision = single ? "f32" : "f64";
   line.threads = engine.threads();
   line.compile = model.seconds + engine.seconds();
-  const Estimate estimate = engine.run(model.params, run);
+  Estimate estimate = engine.run(model.params, run);
   hand.run();
   line.apart = difference(estimate, hand.result);
   const auto steps = static_cast<double>(workload.samples * workload.steps);
@@ -205,7 +205,8 @@ Line measure(const Workload& workload, bool single, int threads, double seconds,
     for (int k = 0; torch && k < 3; ++k) best_torch = std::min(best_torch, torch->run());
     const auto begin = Clock::now();
     do {
-      best_own = std::min(best_own, engine.run(model.params, run).seconds);
+      estimate = engine.run(model.params, run, std::move(estimate));
+      best_own = std::min(best_own, estimate.seconds);
       best_hand = std::min(best_hand, hand.run());
       for (int k = 0; k < 4; ++k) fma[static_cast<size_t>(round)] = std::max(fma[static_cast<size_t>(round)], fma_rate());
     } while (seconds_since(begin) < seconds / rounds);
