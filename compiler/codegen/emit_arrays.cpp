@@ -32,6 +32,7 @@ Index joined(Index index, const Index& more) {
 void Emitter::emit(NodeId node) {
   const Op op = graph.op(node);
   const Shape& shape = graph.shape(node);
+  if (plan.tiled[node]) return emit_tiled(node);
   switch (kind(op)) {
     case OpKind::leaf: value(node); return;
     case OpKind::random:
@@ -58,6 +59,7 @@ void Emitter::emit(NodeId node) {
         default: return emit_view(node);
       }
     case OpKind::linear:
+      if (plan.form[node] == Form::inlined) return;
       if (op == Op::matmul) return emit_matmul(node);
       if (op == Op::outer) return emit_outer(node);
       return emit_called(node);

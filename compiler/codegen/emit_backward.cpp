@@ -265,10 +265,7 @@ class ReversedLoop {
     for (uint32_t k = 0; k < program.carries.size(); ++k) {
       const AdjointCarryId id{k};
       if (e.schedule.carries[id] < 0) continue;
-      if (!e.is_small(program.carries[id].type)) {
-        large_.push_back(id);
-        continue;
-      }
+      if (!e.is_small(program.carries[id].type)) continue;
       small_.push_back(id);
       for (llvm::Value* value : e.load_all(e.carry_slot(id), program.carries[id].type.shape)) carried.push_back(value);
     }
@@ -288,6 +285,16 @@ class ReversedLoop {
       sums_.push_back(id);
       for (llvm::Value* value : e.load_all(e.accumulator_slot(id), accumulator.type.shape)) carried.push_back(value);
     }
+    for (uint32_t k = 0; k < program.carries.size(); ++k) {
+      const AdjointCarry& carry = program.carries[AdjointCarryId{k}];
+      if (e.schedule.carries[AdjointCarryId{k}] < 0 || e.is_small(carry.type)) continue;
+      NodeId leaf;
+      for (NodeId node : e.plan.order)
+        if (e.graph.op(node) == Op::adjoint && e.graph[node].payload == k) leaf = node;
+      const EmittedValue slot = e.carry_slot(AdjointCarryId{k});
+      const CarriedArray& array = arrays_.emplace_back(e.carried_array(leaf, carry.step_value, carry.type.shape, slot));
+      if (array.path == CarriedArray::Path::to_and_fro) carried.insert(carried.end(), {array.slot.base, array.other.base});
+    }
     return carried;
   }
 
@@ -299,14 +306,26 @@ class ReversedLoop {
       adjoints[id.index] = {true, false, false, {at, at + count}, nullptr, {}};
       at += count;
     }
-    for (AdjointCarryId id : large_) adjoints[id.index] = e.carry_slot(id);
     for (NodeId node : e.plan.order)
-      if (e.graph.op(node) == Op::adjoint) e.values[node.index] = adjoints.at(e.graph[node].payload);
+      if (const auto found = adjoints.find(e.graph[node].payload); e.graph.op(node) == Op::adjoint && found != adjoints.end())
+        e.values[node.index] = found->second;
     std::unordered_map<uint32_t, Emitter::Carried> sums;
     for (AccumulatorId id : sums_) {
       const auto count = static_cast<std::ptrdiff_t>(element_count(program.accumulators[id].type.shape));
       sums[id.index] = {at, at + count};
       at += count;
+    }
+    const auto places = at;
+    std::vector<EmittedValue> then;
+    for (const CarriedArray& array : arrays_) {
+      EmittedValue now = array.slot;
+      then.push_back(array.slot);
+      if (array.path == CarriedArray::Path::to_and_fro) {
+        now.base = *at++;
+        then.back().base = *at++;
+        if (array.next) e.place(array.next, then.back());
+      }
+      if (array.leaf) e.values[array.leaf.index] = now;
     }
     e.emit_order();
     e.add_contributions(sums);
@@ -319,12 +338,9 @@ class ReversedLoop {
       next.insert(next.end(), elements.begin(), elements.end());
     }
     for (AccumulatorId id : sums_) next.insert(next.end(), sums[id.index].begin(), sums[id.index].end());
-    std::vector<std::pair<NodeId, EmittedValue>> replaced;
-    for (AdjointCarryId id : large_) {
-      if (program.carries[id].step_value) replaced.emplace_back(program.carries[id].step_value, e.carry_slot(id));
-      else e.fill(e.carry_slot(id), program.carries[id].type.shape, e.real(0));
-    }
-    e.replace(replaced);
+    for (size_t k = 0; k < arrays_.size(); ++k)
+      if (arrays_[k].path == CarriedArray::Path::to_and_fro) e.leave(arrays_[k].next, arrays_[k].shape, then[k]);
+    for (auto place = places; place != now.end(); place += 2) next.insert(next.end(), {place[1], place[0]});
     return next;
   }
 
@@ -337,12 +353,20 @@ class ReversedLoop {
     };
     for (AdjointCarryId id : small_) store(e.carry_slot(id), program.carries[id].type.shape);
     for (AccumulatorId id : sums_) store(e.accumulator_slot(id), program.accumulators[id].type.shape);
+    for (const CarriedArray& array : arrays_) {
+      if (array.path != CarriedArray::Path::to_and_fro) continue;
+      EmittedValue now = array.slot;
+      now.base = *at;
+      at += 2;
+      e.copy_where(e.b.CreateICmpNE(now.base, array.slot.base), array.shape, now, array.slot);
+    }
   }
 
   Emitter& e;
   const Program& program;
   const std::vector<DeferredOuter>& deferred_;
-  std::vector<AdjointCarryId> small_, large_;
+  std::vector<AdjointCarryId> small_;
+  std::vector<CarriedArray> arrays_;
   std::vector<AccumulatorId> sums_;
   int64_t sums_count_ = 0;
 };

@@ -34,24 +34,6 @@ Emitter::Carried Emitter::elements_of(NodeId node, bool with_lanes) {
   return elements;
 }
 
-void Emitter::replace(const std::vector<std::pair<NodeId, EmittedValue>>& values_and_targets) {
-  std::vector<std::pair<NodeId, EmittedValue>> pending;
-  for (auto [node, target] : values_and_targets) {
-    NodeId root = node;
-    while (plan.form[root] == Form::view && graph.op(root) != Op::constant && !graph.inputs(root).empty())
-      root = graph.input(root, 0);
-    if (graph.op(root) == Op::state || graph.op(root) == Op::adjoint) {
-      if (value(node).base == target.base) continue;
-      Type copied = type(node);
-      EmittedValue copy = new_buffer(copied, target.lanes);
-      write(node, copy);
-      values[node.index] = copy;
-    }
-    pending.emplace_back(node, target);
-  }
-  for (const auto& [node, target] : pending) write(node, target);
-}
-
 llvm::Value* Emitter::any(llvm::Value* mask) {
   if (!mask->getType()->isVectorTy()) return mask;
   llvm::Type* word = b.getIntNTy(static_cast<unsigned>(lanes));
@@ -201,7 +183,7 @@ class StepLoop {
       e.b.SetInsertPoint(enter);
       e.before_loops = e.marker("states");
     }
-    load_carried();
+    load_carried(begin);
     llvm::BasicBlock* before = e.b.GetInsertBlock();
     auto* turn = llvm::BasicBlock::Create(e.b.getContext(), "step", e.function);
     auto* after = llvm::BasicBlock::Create(e.b.getContext(), "after", e.function);
@@ -216,11 +198,13 @@ class StepLoop {
     }
     e.time = time;
     e.before_body = e.marker("body");
-    bind_states(phis);
-    e.emit_order();
-    Emitter::Carried next = next_carried(phis);
     llvm::Value* next_time = e.b.CreateAdd(time, e.i64(1));
     llvm::Value* go_on = e.b.CreateICmpULT(next_time, e.b.CreateAdd(begin, count));
+    bind_states(phis);
+    bind_arrays(phis, next_time, go_on);
+    e.emit_order();
+    Emitter::Carried next = next_carried(phis);
+    llvm::Value* left = go_on;
     llvm::Value* alive = e.b.getTrue();
     if (program.alive) {
       alive = e.any(e.scalar(program.states[program.alive].next));
@@ -230,14 +214,15 @@ class StepLoop {
     for (size_t k = 0; k < phis.size(); ++k) phis[k]->addIncoming(next[k], e.b.GetInsertBlock());
     e.b.CreateCondBr(go_on, turn, after);
     e.b.SetInsertPoint(after);
-    store_carried(next);
+    store_carried(next, next_time, left);
     llvm::Value* steps = e.offset(e.offset(e.arena, e.schedule.steps), e.chunk, 8);
     e.b.CreateAlignedStore(e.splat(next_time), steps, llvm::Align(8));
+    llvm::BasicBlock* stored = e.b.GetInsertBlock();
     e.b.CreateBr(done);
     e.b.SetInsertPoint(done);
     if (!program.alive) return e.b.getTrue();
     llvm::PHINode* still = e.b.CreatePHI(e.b.getInt1Ty(), 2);
-    still->addIncoming(alive, after);
+    still->addIncoming(alive, stored);
     still->addIncoming(e.b.getFalse(), skipped);
     return still;
   }
@@ -249,13 +234,20 @@ class StepLoop {
     for (uint32_t k = 0; k < program.states.size(); ++k)
       if (used(StateId{k}) && e.is_small(program.states[StateId{k}].type) == small) visit(StateId{k}, program.states[StateId{k}]);
   }
-  // In registers through the loop: the objective, then the elements of the small states.
-  void load_carried() {
+  // In registers through the loop: the objective, the elements of the small states, the places of arrays that go to and fro.
+  void load_carried(llvm::Value* begin) {
     carried_ = {e.load(e.arena_slot(Type{}, true, e.schedule.objective), {})};
     each_state(true, [&](StateId id, const ProgramState& state) {
       for (llvm::Value* value : e.load_all(e.state_slot(id), state.type.shape)) carried_.push_back(value);
     });
-    each_state(false, [&](StateId id, const ProgramState&) { large_.emplace_back(id, e.state_slot(id)); });
+    each_state(false, [&](StateId id, const ProgramState& state) {
+      NodeId leaf;
+      for (NodeId node : e.plan.order)
+        if (e.graph.op(node) == Op::state && e.graph[node].payload == id.index) leaf = node;
+      const CarriedArray& array = arrays_.emplace_back(e.carried_array(leaf, state.next, state.type.shape, e.state_slot(id)));
+      if (array.path == CarriedArray::Path::over_tape) e.copy(array.shape, array.slot, e.tape_slot(leaf, begin));
+      if (array.path == CarriedArray::Path::to_and_fro) carried_.insert(carried_.end(), {array.slot.base, array.other.base});
+    });
   }
   void bind_states(const std::vector<llvm::PHINode*>& phis) {
     Table<StateId, EmittedValue> now(program.states.size());
@@ -266,9 +258,31 @@ class StepLoop {
       value.boolean = state.type.scalar == Scalar::boolean;
       for (int64_t k = 0; k < element_count(state.type.shape); ++k) value.elements.push_back(phis[at++]);
     });
-    for (const auto& [id, slot] : large_) now[id] = slot;
     for (NodeId node : e.plan.order)
-      if (e.graph.op(node) == Op::state) e.values[node.index] = now[StateId{e.graph[node].payload}];
+      if (const StateId id{e.graph[node].payload}; e.graph.op(node) == Op::state && e.is_small(program.states[id].type))
+        e.values[node.index] = now[id];
+  }
+  // Where each array is in this turn, and where its next value goes: the last one to its slot, unless the turns end early.
+  void bind_arrays(const std::vector<llvm::PHINode*>& phis, llvm::Value* next_time, llvm::Value* go_on) {
+    auto place = phis.end() - static_cast<std::ptrdiff_t>(2 * count_to_and_fro());
+    for (const CarriedArray& array : arrays_) {
+      EmittedValue now = array.slot, then = array.slot;
+      switch (array.path) {
+        case CarriedArray::Path::stays: break;
+        case CarriedArray::Path::to_and_fro:
+          now.base = *place++;
+          then.base = *place++;
+          break;
+        case CarriedArray::Path::over_tape:
+          now = e.tape_slot(array.leaf, e.time);
+          then.base = e.b.CreateSelect(go_on, e.tape_slot(array.leaf, next_time).base, array.slot.base);
+          e.place(array.leaf, now);
+          break;
+      }
+      if (array.leaf) e.values[array.leaf.index] = now;
+      if (array.path != CarriedArray::Path::stays) e.place(array.next, then);
+      then_.push_back(then);
+    }
   }
   Emitter::Carried next_carried(const std::vector<llvm::PHINode*>& phis) {
     llvm::Value* objective = phis[0];
@@ -277,12 +291,13 @@ class StepLoop {
     each_state(true, [&](StateId id, const ProgramState& state) {
       for (llvm::Value* value : e.elements_of(state.next, e.schedule.state_has_lanes[id])) next.push_back(value);
     });
-    std::vector<std::pair<NodeId, EmittedValue>> replaced;
-    for (const auto& [id, slot] : large_) replaced.emplace_back(program.states[id].next, slot);
-    e.replace(replaced);
+    for (size_t k = 0; k < arrays_.size(); ++k)
+      if (arrays_[k].path != CarriedArray::Path::stays) e.leave(arrays_[k].next, arrays_[k].shape, then_[k]);
+    for (size_t k = phis.size() - 2 * count_to_and_fro(); k < phis.size(); k += 2)
+      next.insert(next.end(), {phis[k + 1], phis[k]});
     return next;
   }
-  void store_carried(const Emitter::Carried& last) {
+  void store_carried(const Emitter::Carried& last, llvm::Value* next_time, llvm::Value* left) {
     e.store(e.arena_slot(Type{}, true, e.schedule.objective), {}, last[0]);
     size_t at = 1;
     each_state(true, [&](StateId id, const ProgramState& state) {
@@ -291,12 +306,26 @@ class StepLoop {
                   {last.begin() + static_cast<std::ptrdiff_t>(at), last.begin() + static_cast<std::ptrdiff_t>(at + count)});
       at += count;
     });
+    for (const CarriedArray& array : arrays_) {
+      EmittedValue now = array.slot;
+      if (array.path == CarriedArray::Path::to_and_fro) {
+        now.base = last[at];
+        at += 2;
+        e.copy_where(e.b.CreateICmpNE(now.base, array.slot.base), array.shape, now, array.slot);
+      }
+      if (array.path == CarriedArray::Path::over_tape && program.alive)
+        e.copy_where(left, array.shape, e.tape_slot(array.leaf, next_time), array.slot);
+    }
+  }
+  size_t count_to_and_fro() const {
+    return static_cast<size_t>(std::ranges::count(arrays_, CarriedArray::Path::to_and_fro, &CarriedArray::path));
   }
 
   Emitter& e;
   const Program& program;
   Emitter::Carried carried_;
-  std::vector<std::pair<StateId, EmittedValue>> large_;
+  std::vector<CarriedArray> arrays_;
+  std::vector<EmittedValue> then_;  // where their next values go
 };
 
 }  // namespace

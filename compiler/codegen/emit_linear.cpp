@@ -6,11 +6,7 @@
 #include "dsl/diagnostic.h"
 
 namespace alea {
-namespace {
 
-constexpr int64_t tile_rows = 4;
-
-// A constant square matrix with nothing above its diagonal, as the covariance of `mvnormal` has it.
 bool is_lower_triangle(const Graph& graph, NodeId matrix) {
   const Shape& shape = graph.shape(matrix);
   if (graph.op(matrix) != Op::constant || shape.size() != 2 || shape[0] != shape[1]) return false;
@@ -21,8 +17,6 @@ bool is_lower_triangle(const Graph& graph, NodeId matrix) {
       if (values[static_cast<size_t>(i * shape[1] + j)] != 0) return false;
   return true;
 }
-
-}  // namespace
 
 // c[i, j] = Σ_k a[i, k] b[k, j]; a vector stands for one row, resp. one column.
 void Emitter::emit_matmul(NodeId node) {
@@ -128,7 +122,6 @@ void Emitter::emit_matmul(NodeId node) {
 }
 
 void Emitter::emit_outer(NodeId node) {
-  if (plan.form[node] == Form::inlined) return;
   if (element_count(graph.shape(node)) > register_elements)
     for (NodeId input : graph.inputs(node)) prepare(input);
   emit_elements(node, [&](const Index& index) { return inlined(node, index); });

@@ -154,6 +154,12 @@ llvm::Value* Emitter::in_segment(llvm::Value* step) {
   return schedule.has_checkpoints(program) ? b.CreateSub(step, first_step) : step;
 }
 
+EmittedValue Emitter::tape_slot(NodeId node, llvm::Value* step) {
+  EmittedValue slot = arena_slot(type(node), node_lanes(node), schedule.tape + schedule.offset[node]);
+  slot.base = offset(slot.base, in_segment(step), schedule.record_bytes);
+  return slot;
+}
+
 EmittedValue Emitter::arena_slot(const Type& type, bool lanes, int64_t at, bool real_in_memory) {
   llvm::Value* base = offset(arena, at);
   if (lanes) {

@@ -169,8 +169,7 @@ EmittedValue Emitter::load_elsewhere(NodeId node) {
       return registers_from(node, slot);
     }
     case Home::tape: {
-      EmittedValue slot = arena_slot(node_type, with_lanes, schedule.tape + schedule.offset[node]);
-      slot.base = offset(slot.base, in_segment(time), schedule.record_bytes);
+      EmittedValue slot = tape_slot(node, time);
       // The hardware does not foresee a sweep backwards over records; a small tape is in the cache anyway.
       if (with_lanes && schedule.record_bytes * schedule.segment > largest_cached_tape) slot.fetch_before = schedule.record_bytes;
       return registers_from(node, slot);
@@ -194,6 +193,7 @@ EmittedValue Emitter::load_elsewhere(NodeId node) {
 }
 
 llvm::Value* Emitter::element(NodeId node, const Index& index) {
+  if (node == in_tile_.node && in_tile_.element != nullptr) return in_tile_.element;
   if (!values.contains(node.index) && plan.form[node] == Form::inlined) return inlined(node, index);
   const EmittedValue& found = value(node);
   if (found.elements.size() == 1) return found.elements[0];
@@ -251,7 +251,7 @@ void Emitter::keep(NodeId node) {
   const Home home = schedule.home[node];
   if (program.phase[node] != phase || (home != Home::uniform && home != Home::sample && home != Home::tape)) return;
   const EmittedValue& found = value(node);
-  if (found.elements.empty() && kind(graph.op(node)) != OpKind::leaf) return;  // computed in place
+  if (found.elements.empty() && (kind(graph.op(node)) != OpKind::leaf || places_.contains(node.index))) return;  // it is there
   write(node, result(node));
 }
 
@@ -259,16 +259,13 @@ EmittedValue Emitter::result(NodeId node) {
   switch (schedule.home[node]) {
     case Home::uniform: return memory(type(node), false, offset(uniform, schedule.offset[node]), 1);
     case Home::sample: return arena_slot(type(node), node_lanes(node), schedule.offset[node]);
-    case Home::tape: {
-      EmittedValue slot = arena_slot(type(node), node_lanes(node), schedule.tape + schedule.offset[node]);
-      slot.base = offset(slot.base, in_segment(time), schedule.record_bytes);
-      return slot;
-    }
+    case Home::tape: return tape_slot(node, time);
     case Home::phase:
     case Home::leaf:
     case Home::noise:
     case Home::state: break;
   }
+  if (const auto found = places_.find(node.index); found != places_.end()) return found->second;
   return new_buffer(type(node), node_lanes(node), node);
 }
 

@@ -52,6 +52,16 @@ struct DeferredOuter {
   llvm::Function* flush = nullptr;
 };
 
+// An array that a loop over time carries in memory (emit_carried.cpp).
+struct CarriedArray {
+  enum class Path : uint8_t { stays, to_and_fro, over_tape };
+  Path path{};
+  NodeId leaf, next;  // its value in a turn, and after it; null: not read; zero
+  Shape shape;
+  EmittedValue slot;   // where it is before and after the loop
+  EmittedValue other;  // the second place of one that goes to and fro
+};
+
 class Emitter {
  public:
   // `lanes` is 1 in phases without the sample axis.
@@ -115,6 +125,7 @@ class Emitter {
   EmittedValue new_buffer(const Type&, bool lanes, NodeId owner = {});
   // Where a step's record lies in an area with one for each step of the segment.
   llvm::Value* in_segment(llvm::Value* step);
+  EmittedValue tape_slot(NodeId, llvm::Value* step);
   llvm::Value* call_area() { return offset(arena, schedule.calls); }
   void release_after(uint32_t position);
 
@@ -154,6 +165,7 @@ class Emitter {
   void emit_scatter(NodeId);
   llvm::Value* scattered(NodeId, const Index&);  // one element of it
   void emit_matmul(NodeId);
+  void emit_tiled(NodeId);
   void emit_outer(NodeId);
   void emit_called(NodeId);         // cholesky, solve …, sort: a compiled function over [element][lanes]
   void emit_draw(NodeId);           // noise with arguments
@@ -180,8 +192,12 @@ class Emitter {
   void store_all(const EmittedValue&, const Shape&, const Carried&);
   Carried elements_of(NodeId, bool lanes);
   bool is_small(const Type& type) const { return element_count(type.shape) <= register_elements; }
-  // Writes large values over the memory that some of them may still be read from.
-  void replace(const std::vector<std::pair<NodeId, EmittedValue>>& values_and_targets);
+  CarriedArray carried_array(NodeId leaf, NodeId next, const Shape&, const EmittedValue& slot);
+  void place(NodeId, const EmittedValue& target);  // what computes the node's value will store it there, where that can be
+  void leave(NodeId, const Shape&, const EmittedValue& target);  // stores it there, unless it is there; null: zero
+  void copy(const Shape&, const EmittedValue& from, const EmittedValue& to);
+  void copy_where(llvm::Value* condition, const Shape&, const EmittedValue& from, const EmittedValue& to);
+  NodeId behind_names(NodeId) const;  // what the model names, draws or stops there
   void fill_noise(NoiseId, llvm::Value* first_time, llvm::Value* time_count);
   void fill_group_noise(NoiseId);
   llvm::Value* any(llvm::Value* mask);
@@ -214,11 +230,22 @@ class Emitter {
     int64_t offset, bytes;
   };
   std::vector<Owned> owned_;
+  std::unordered_map<uint32_t, EmittedValue> places_;  // of results, where not in a buffer of their own
+  // The element of a product, or a sum of products, that is being made use of where it has been computed.
+  struct {
+    NodeId node;
+    llvm::Value* element = nullptr;
+  } in_tile_;
   llvm::Value* valid_ = nullptr;
   llvm::Instruction* valid_at_ = nullptr;
 };
 
 bool is_transcendental(Op);
+// A constant square matrix with nothing above its diagonal, as the covariance of `mvnormal` has it.
+bool is_lower_triangle(const Graph&, NodeId matrix);
+// Rows of a product that are summed together.
+inline constexpr int64_t tile_rows = 4;
+
 // A function with the frame that Emitter expects: (arguments, params, uniform, arena) → void.
 llvm::Function* new_phase_function(ModuleContext&, const std::string& name);
 void set_target_attributes(const ModuleContext&, llvm::Function&);

@@ -20,7 +20,8 @@ bool is_free_leaf(Op op) { return op == Op::constant || op == Op::param || op ==
 // Noise without arguments is drawn for many steps at once into an area of its own.
 bool is_filled(Op op) { return op == Op::noise_uniform || op == Op::noise_normal; }
 
-// Cheap to compute again beside loading an operand: about one instruction an element.
+}  // namespace
+
 bool is_cheap(Op op) {
   switch (op) {
     case Op::stop:
@@ -56,11 +57,14 @@ bool is_cheap(Op op) {
   }
 }
 
+namespace {
+
 class Scheduler {
  public:
   Scheduler(const Program& program, const ScheduleOptions& options) : program_(program), graph_(program.graph) {
     out_.options = options;
     out_.fused = fuse_products(program);
+    out_.sums = find_product_sums(program, out_.fused);
     out_.home = NodeTable<Home>(graph_.size(), Home::phase);
     out_.offset = NodeTable<int64_t>(graph_.size(), -1);
     needed_ = NodeTable<bool>(graph_.size(), false);
@@ -270,7 +274,10 @@ class Scheduler {
 
   // --- saved or computed again
   bool is_small(NodeId node) const { return elements(node) <= register_elements; }
-  bool cheap(NodeId node) const { return is_cheap(graph_.op(node)) || (graph_.op(node) == Op::concat && is_small(node)); }
+  bool cheap(NodeId node) const {
+    if (out_.sums[node] != SumPart::none) return false;
+    return is_cheap(graph_.op(node)) || (graph_.op(node) == Op::concat && is_small(node));
+  }
   // What a step value costs on the tape: 0 when it is there anyway.
   bool at_hand(NodeId node) const {
     if (program_.phase[node] != Phase::step) return true;

@@ -10,6 +10,7 @@
 // segment are kept, and the backward sweep computes each segment's steps again before it goes through them.
 #pragma once
 #include "compiler/kernel/fuse.h"
+#include "compiler/kernel/product_sums.h"
 
 namespace alea {
 
@@ -19,9 +20,6 @@ struct ScheduleOptions {
   int64_t time_block = 32;  // steps whose noise is drawn at once
   int64_t arena_limit = 0;  // bytes; 0: none. Buffers of phases are not counted
 };
-
-// Arrays of at most this many elements are kept in registers, one value an element.
-inline constexpr int64_t register_elements = 8;
 
 // What the operands and the result of one called function take, of 64 lanes.
 inline constexpr int64_t call_bytes = 3 * group_size * 8;
@@ -84,6 +82,7 @@ struct Schedule {
   int64_t scratch = 0;                     // where the buffers of the phases begin: the end of all that is above
   int64_t modulus = 8;
   FusedProducts fused;
+  ProductSums sums;
   // No backward phase computes anything: init adds to the accumulators what it has just computed.
   bool one_sweep = false;
   bool has_checkpoints(const Program& program) const { return segment < program.horizon; }
@@ -104,16 +103,22 @@ inline bool has_lanes(const Program& program, NodeId node) { return (program.rat
 // Bytes of a value in a slot that outlives its phase.
 int64_t slot_bytes(const Type&, bool lanes, int64_t real_bytes);
 
+// Cheap to compute again beside loading an operand: about one instruction an element.
+bool is_cheap(Op);
+
 // How a phase computes a node.
 enum class Form : uint8_t {
   registers,  // one value an element
   buffer,     // a loop over elements into memory
-  inlined,    // an elementwise array with one user: computed inside the user's loop; a fused product; a scatter to short rows
+  inlined,    // an elementwise array with one user: computed inside the user's loop; a fused product; a scatter to short rows;
+              // a part of a sum of products, and a product that its user is computed with, tile by tile
   view        // the operand's memory with other strides
 };
 struct PhasePlan {
   std::vector<NodeId> order;
   NodeTable<Form> form;
+  // Of a buffer that is computed with a product or a sum of products, in register tiles: that product or sum.
+  NodeTable<NodeId> tiled;
   NodeTable<uint32_t> last_use;  // position in `order` after which the node's memory may be used again
 };
 PhasePlan plan_phase(const Program&, const Schedule&, Phase);

@@ -19,6 +19,68 @@ bool is_selection(const Graph& graph, NodeId node) {
 
 int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
+// Products with vectors, and sums of them, together with what is made of them, and of nothing else like them, by cheap operations
+// on elements: computed in the same register tiles.
+class Tiles {
+ public:
+  Tiles(const Program& program, const Schedule& schedule, PhasePlan& plan, const NodeTable<uint32_t>& uses,
+        const NodeTable<NodeId>& only_user)
+      : program_(program),
+        graph_(program.graph),
+        schedule_(schedule),
+        plan_(plan),
+        uses_(uses),
+        only_user_(only_user),
+        has_tile_(program.graph.size(), false) {}
+
+  void find() {
+    for (NodeId node : plan_.order) {
+      const SumPart part = schedule_.sums[node];
+      if (part == SumPart::inner) plan_.form[node] = Form::inlined;
+      if (part == SumPart::root || (part == SumPart::none && is_vector_product(graph_, node))) place(node);
+    }
+  }
+
+ private:
+  // The user that reads a value in no other way than element by element beside its own, or null.
+  NodeId user_in_tiles(NodeId node) const {
+    const NodeId user = only_user_[node];
+    if (uses_[node] != 1 || !user || schedule_.home[node] != Home::phase) return {};
+    const bool same = kind(graph_.op(user)) == OpKind::elementwise && graph_.shape(user) == graph_.shape(node) &&
+                      has_lanes(program_, user) == has_lanes(program_, node);
+    // A sum that takes the product as a term alone does so because something of the gradient reads it too.
+    const bool free = schedule_.sums[user] == SumPart::none && !has_tile_[user];
+    return same && is_cheap(graph_.op(user)) && free ? user : NodeId{};
+  }
+  void place(NodeId root) {
+    NodeId last = root;
+    while (const NodeId user = user_in_tiles(last)) {
+      plan_.form[last] = Form::inlined;
+      for (NodeId input : graph_.inputs(user))
+        if (input != last) keep_dear(input);
+      has_tile_[user] = true;
+      last = user;
+    }
+    plan_.form[last] = Form::buffer;
+    plan_.tiled[last] = root;
+  }
+  // A tile has four rows, each with code of its own: elementary functions are better computed before.
+  void keep_dear(NodeId node) {
+    if (plan_.form[node] != Form::inlined || kind(graph_.op(node)) != OpKind::elementwise) return;
+    if (!is_cheap(graph_.op(node))) plan_.form[node] = Form::buffer;
+    else
+      for (NodeId input : graph_.inputs(node)) keep_dear(input);
+  }
+
+  const Program& program_;
+  const Graph& graph_;
+  const Schedule& schedule_;
+  PhasePlan& plan_;
+  const NodeTable<uint32_t>& uses_;
+  const NodeTable<NodeId>& only_user_;
+  NodeTable<bool> has_tile_;
+};
+
 }  // namespace
 
 PhasePlan plan_phase(const Program& program, const Schedule& schedule, Phase phase) {
@@ -83,6 +145,9 @@ PhasePlan plan_phase(const Program& program, const Schedule& schedule, Phase pha
       const NodeId product = graph.input(node, side == FusedSide::left ? 0 : 1);
       if (schedule.home[product] == Home::phase) plan.form[product] = Form::inlined;
     }
+
+  plan.tiled = NodeTable<NodeId>(graph.size());
+  Tiles(program, schedule, plan, uses, only_user).find();
 
   // Users before operands: an operand that is read through an inlined value or a view lives as long as those.
   for (uint32_t position = static_cast<uint32_t>(plan.order.size()); position-- > 0;) {
