@@ -124,18 +124,25 @@ struct NoiseBlocks {
     T* to = static_cast<T*>(out);
     constexpr int vectors = sizeof(T) == 8 ? 4 : 2;
     const auto end = first_time + static_cast<uint64_t>(time_count);
-    for (uint64_t call = first_time / n; call * n < end; ++call)
-      for (int64_t element = 0; element < element_count; ++element)
-        for (int64_t lane = 0; lane < 64; lane += vectors * lanes<T>) {
-          Value draws[n][vectors];
-          draw<T, normal, vectors>(key, first_sample + static_cast<uint64_t>(lane), call, static_cast<uint64_t>(element), draws);
-          for (int64_t k = 0; k < n; ++k) {
-            const uint64_t time = call * n + static_cast<uint64_t>(k);
-            if (time < first_time || time >= end) continue;
-            const auto row = static_cast<int64_t>(time - first_time) * element_count + element;
-            std::memcpy(to + row * 64 + lane, draws[k], sizeof draws[k]);
-          }
-        }
+    const auto draw_block = [&](int64_t lane, uint64_t call, int64_t element) {
+      Value draws[n][vectors];
+      draw<T, normal, vectors>(key, first_sample + static_cast<uint64_t>(lane), call, static_cast<uint64_t>(element), draws);
+      for (int64_t k = 0; k < n; ++k) {
+        const uint64_t time = call * n + static_cast<uint64_t>(k);
+        if (time < first_time || time >= end) continue;
+        const auto row = static_cast<int64_t>(time - first_time) * element_count + element;
+        std::memcpy(to + row * 64 + lane, draws[k], sizeof draws[k]);
+      }
+    };
+    if (element_count == 1) {
+      for (uint64_t call = first_time / n; call * n < end; ++call)
+        for (int64_t lane = 0; lane < 64; lane += vectors * lanes<T>) draw_block(lane, call, 0);
+      return;
+    }
+    // What the first rounds make of samples and of times is the same for all elements.
+    for (int64_t lane = 0; lane < 64; lane += vectors * lanes<T>)
+      for (uint64_t call = first_time / n; call * n < end; ++call)
+        for (int64_t element = 0; element < element_count; ++element) draw_block(lane, call, element);
   }
 
   // Two groups at a time, where the counters of one are but a vector.
