@@ -22,11 +22,6 @@ Index part(const Index& index, size_t begin, size_t end) {
   return {index.begin() + static_cast<std::ptrdiff_t>(begin), index.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 
-Index joined(Index index, const Index& more) {
-  index.insert(index.end(), more.begin(), more.end());
-  return index;
-}
-
 }  // namespace
 
 void Emitter::emit(NodeId node) {
@@ -42,12 +37,14 @@ void Emitter::emit(NodeId node) {
     case OpKind::control: emit_view(node); return;
     case OpKind::elementwise:
       if (plan.form[node] == Form::inlined) return;
+      if (plan.form[node] == Form::view) return emit_view(node);
       if (element_count(shape) > register_elements)
         for (NodeId input : graph.inputs(node)) prepare(input);
       emit_elements(node, [&](const Index& index) { return elementwise(node, index); });
       return;
     case OpKind::reduction: emit_reduction(node); return;
     case OpKind::layout:
+      if (plan.form[node] == Form::inlined) return;
       switch (op) {
         case Op::cumsum: return emit_cumulative_sum(node);
         case Op::concat: return emit_concat(node);
@@ -68,6 +65,8 @@ void Emitter::emit(NodeId node) {
 
 llvm::Value* Emitter::inlined(NodeId node, const Index& index) {
   if (graph.op(node) == Op::scatter) return scattered(node, index);
+  if (graph.op(node) == Op::gather) return gathered(node, index);
+  if (graph.op(node) == Op::broadcast) return element(graph.input(node, 0), broadcast_source(node, index));
   if (graph.op(node) != Op::outer) return elementwise(node, index);
   const bool with_lanes = node_lanes(node);
   const auto [left, right] = outer_operands(node, index);
@@ -83,6 +82,16 @@ std::pair<llvm::Value*, llvm::Value*> Emitter::outer_operands(NodeId node, const
 }
 
 // --- views
+
+// The operand's index for an index of a broadcast.
+Index Emitter::broadcast_source(NodeId node, const Index& index) {
+  const Shape& from = graph.shape(graph.input(node, 0));
+  const std::span<const int64_t> axes = graph.attributes(node);
+  Index at(from.size(), i64(0));
+  for (size_t axis = 0; axis < index.size(); ++axis)
+    if (axes[axis] >= 0 && from[static_cast<size_t>(axes[axis])] != 1) at[static_cast<size_t>(axes[axis])] = index[axis];
+  return at;
+}
 
 void Emitter::emit_view(NodeId node) {
   const Op op = graph.op(node);
@@ -105,12 +114,7 @@ void Emitter::emit_view(NodeId node) {
   auto source_index = [&](const Index& index) {
     Index at(from.size());
     switch (op) {
-      case Op::broadcast:
-        for (size_t axis = 0; axis < from.size(); ++axis) at[axis] = i64(0);
-        for (size_t axis = 0; axis < index.size(); ++axis)
-          if (attributes[axis] >= 0 && from[static_cast<size_t>(attributes[axis])] != 1)
-            at[static_cast<size_t>(attributes[axis])] = index[axis];
-        return at;
+      case Op::broadcast: return broadcast_source(node, index);
       case Op::transpose:
         for (size_t axis = 0; axis < index.size(); ++axis) at[static_cast<size_t>(attributes[axis])] = index[axis];
         return at;
@@ -179,6 +183,16 @@ void Emitter::emit_view(NodeId node) {
 
 // --- reductions
 
+// sum + value for a sum that began at 0, and so is never -0: adding a selection of 0 leaves it, which is one masked addition.
+llvm::Value* Emitter::add_from_zero(llvm::Value* sum, llvm::Value* value) {
+  if (auto* selected = llvm::dyn_cast<llvm::SelectInst>(value); selected != nullptr && has_registers()) {
+    const auto* otherwise = llvm::dyn_cast<llvm::Constant>(selected->getFalseValue());
+    if (otherwise != nullptr && otherwise->isNullValue())
+      return b.CreateSelect(selected->getCondition(), b.CreateFAdd(sum, selected->getTrueValue()), sum);
+  }
+  return b.CreateFAdd(sum, value);
+}
+
 void Emitter::emit_reduction(NodeId node) {
   const Op op = graph.op(node);
   const NodeId source = graph.input(node, 0);
@@ -192,7 +206,7 @@ void Emitter::emit_reduction(NodeId node) {
     if (op == Op::reduce_sum || op == Op::reduce_prod) {
       llvm::Value* start = as(with_lanes, real(op == Op::reduce_sum ? 0 : 1));
       return loop(length, {start}, [&](llvm::Value* k, Carried so_far) -> Carried {
-        return {op == Op::reduce_sum ? b.CreateFAdd(so_far[0], at(k)) : b.CreateFMul(so_far[0], at(k))};
+        return {op == Op::reduce_sum ? add_from_zero(so_far[0], at(k)) : b.CreateFMul(so_far[0], at(k))};
       })[0];
     }
     const bool largest = op == Op::reduce_max || op == Op::argmax;
@@ -329,116 +343,6 @@ void Emitter::emit_pad(NodeId node) {
   each(graph.shape(source), [&](const Index& index) { store(inside, index, element(source, index)); });
   fill(rows_from(start + length), after, nothing);
   values[node.index] = target;
-}
-
-// --- indexing
-
-// The index clamped into the table, for memory safety, and whether it was inside. NaN is outside.
-Emitter::Position Emitter::position(llvm::Value* index, int64_t length) {
-  auto constant = [&](double number) { return llvm::ConstantFP::get(index->getType(), number); };
-  llvm::Value* inside =
-      b.CreateAnd(b.CreateFCmpOGE(index, constant(0)), b.CreateFCmpOLT(index, constant(static_cast<double>(length))));
-  llvm::Value* clamped = b.CreateSelect(inside, index, constant(0));
-  llvm::Type* narrow = b.getInt32Ty();
-  if (index->getType()->isVectorTy()) narrow = lanes_type(narrow);
-  llvm::Value* where = b.CreateFPToSI(clamped, narrow);
-  return {index->getType()->isVectorTy() ? where : b.CreateSExt(where, b.getInt64Ty()), inside};
-}
-
-namespace {
-// Up to so many rows a varying index selects by comparing with each.
-constexpr int64_t chain_length = 16;
-}  // namespace
-
-void Emitter::emit_gather(NodeId node) {
-  const NodeId table = graph.input(node, 0), indices = graph.input(node, 1);
-  const size_t batch = static_cast<size_t>(graph.attributes(node)[0]);
-  const Shape &table_shape = graph.shape(table), &index_shape = graph.shape(indices);
-  const int64_t length = table_shape[batch];
-  const bool with_lanes = node_lanes(node), varying = node_lanes(indices);
-  llvm::Value* missing = is_boolean(node) ? b.getInt1(false) : real(std::numeric_limits<double>::quiet_NaN());
-  const bool chain = varying && (length <= chain_length || is_boolean(node));
-  const bool large = element_count(graph.shape(node)) > register_elements;
-  if (!chain || large || length > register_elements) prepare(table);
-  if (!chain) to_memory(table);
-  if (large) prepare(indices);
-  emit_elements(node, [&](const Index& index) -> llvm::Value* {
-    const Index batches = part(index, 0, batch), slice = part(index, index_shape.size(), index.size());
-    llvm::Value* wanted = element(indices, part(index, 0, index_shape.size()));
-    auto row = [&](llvm::Value* k) { return joined(joined(batches, {k}), slice); };
-    if (chain) {
-      // NaN compares false with every row.
-      llvm::Value* floored = elementary(Op::floor, true, {{splat(wanted)}});
-      return loop(length, {splat(missing)}, [&](llvm::Value* k, Carried so_far) -> Carried {
-        llvm::Value* here = b.CreateFCmpOEQ(floored, splat(b.CreateSIToFP(k, real_)));
-        return {b.CreateSelect(here, splat(element(table, row(k))), so_far[0])};
-      })[0];
-    }
-    const Position at = position(wanted, length);
-    if (!varying) {
-      llvm::Value* found = as(with_lanes, load(value(table), row(at.where)));
-      return b.CreateSelect(at.inside, found, as(with_lanes, missing));
-    }
-    return b.CreateMaskedGather(lanes_type(real_), lane_addresses(value(table), row(i64(0)), batch, at.where),
-                                llvm::Align(static_cast<uint64_t>(real_bytes())), at.inside, splat(missing));
-  });
-}
-
-// Addresses of element `index` of an array, each lane with its own position along `axis`.
-llvm::Value* Emitter::lane_addresses(const EmittedValue& array, const Index& index, size_t axis, llvm::Value* where) {
-  llvm::Value* wide = b.CreateSExt(where, lanes_type(b.getInt64Ty()));
-  llvm::Value* bytes = b.CreateMul(wide, splat(i64(array.strides[axis])));
-  if (array.lanes) {
-    std::vector<llvm::Constant*> own;
-    for (int lane = 0; lane < lanes; ++lane) own.push_back(b.getInt64(static_cast<uint64_t>(lane * real_bytes())));
-    bytes = b.CreateAdd(bytes, llvm::ConstantVector::get(own));
-  }
-  return b.CreateGEP(b.getInt8Ty(), address(array, index), bytes);
-}
-
-// out[batch.., k, slice..] = index[batch..] = k ? source[batch.., slice..] : 0
-llvm::Value* Emitter::scattered(NodeId node, const Index& index) {
-  const size_t batch = static_cast<size_t>(graph.attributes(node)[0]);
-  const Index batches = part(index, 0, batch);
-  llvm::Value* wanted = element(graph.input(node, 1), batches);
-  llvm::Value* row = b.CreateSIToFP(index[batch], real_);
-  llvm::Value* here = b.CreateFCmpOEQ(wanted, as(wanted->getType()->isVectorTy(), row));
-  llvm::Value* source = element(graph.input(node, 0), joined(batches, part(index, batch + 1, index.size())));
-  // The sum with 0, as where rows receive several.
-  llvm::Value* added = as(node_lanes(node), b.CreateFAdd(source, as(source->getType()->isVectorTy(), real(0))));
-  return b.CreateSelect(here, added, zero(node_lanes(node)));
-}
-
-void Emitter::emit_scatter(NodeId node) {
-  if (plan.form[node] == Form::inlined) return;
-  const NodeId source = graph.input(node, 0), indices = graph.input(node, 1);
-  const size_t batch = static_cast<size_t>(graph.attributes(node)[0]);
-  const Shape &shape = graph.shape(node), &from = graph.shape(source), &index_shape = graph.shape(indices);
-  const int64_t length = shape[batch];
-  const bool with_lanes = node_lanes(node), varying = node_lanes(indices);
-  if (element_count(from) > register_elements) {
-    prepare(source);
-    prepare(indices);
-  }
-  const EmittedValue target = result(node);
-  fill(target, shape, real(0));
-  each(from, [&](const Index& index) {
-    const Index batches = part(index, 0, batch), slice = part(index, index_shape.size(), index.size());
-    auto row = [&](llvm::Value* k) { return joined(joined(batches, {k}), slice); };
-    llvm::Value* added = as(with_lanes, element(source, index));
-    const Position at = position(element(indices, part(index, 0, index_shape.size())), length);
-    if (!varying) {
-      llvm::Value* before = load(target, row(at.where));
-      store(target, row(at.where), b.CreateSelect(at.inside, b.CreateFAdd(before, added), before));
-      return;
-    }
-    // Every lane has its own table, so no two addresses are equal.
-    llvm::Value* addresses = lane_addresses(target, row(i64(0)), batch, at.where);
-    const llvm::Align align(static_cast<uint64_t>(real_bytes()));
-    llvm::Value* before = b.CreateMaskedGather(lanes_type(real_), addresses, align, at.inside, splat(real(0)));
-    b.CreateMaskedScatter(b.CreateFAdd(before, added), addresses, align, at.inside);
-  });
-  set_result(node, target);
 }
 
 }  // namespace alea

@@ -24,13 +24,29 @@ std::vector<int> lanes_from(int64_t first, int64_t count) {
 
 // --- adding to accumulators
 
-// The slots of one element: the value's lanes, `modulus` at a time, in ascending order.
-void Emitter::add_to_slots(llvm::Value* address, llvm::Value* value) {
+// The slots of one element: the value's lanes that count, `modulus` at a time, in ascending order. Slots begin at 0 and are
+// never -0: where the value is a selection of 0 by a comparison they stay as they are, which is one masked addition.
+void Emitter::add_to_slots(llvm::Value* address, llvm::Value* value, llvm::Value* counted) {
   const int64_t modulus = schedule.modulus;
-  llvm::Type* slots = llvm::FixedVectorType::get(real_, static_cast<unsigned>(modulus));
-  llvm::Value* sum = b.CreateAlignedLoad(slots, address, llvm::Align(64));
-  for (int64_t first = 0; first < lanes; first += modulus)
-    sum = b.CreateFAdd(sum, b.CreateShuffleVector(value, lanes_from(first, modulus)));
+  llvm::FCmpInst* chosen = nullptr;
+  if (auto* selected = llvm::dyn_cast<llvm::SelectInst>(value); selected != nullptr && has_registers()) {
+    const auto* otherwise = llvm::dyn_cast<llvm::Constant>(selected->getFalseValue());
+    if (otherwise != nullptr && otherwise->isNullValue()) chosen = llvm::dyn_cast<llvm::FCmpInst>(selected->getCondition());
+    if (chosen != nullptr) value = selected->getTrueValue();
+  }
+  value = b.CreateSelect(counted, value, zero(true));
+  llvm::Value* sum =
+      b.CreateAlignedLoad(llvm::FixedVectorType::get(real_, static_cast<unsigned>(modulus)), address, llvm::Align(64));
+  for (int64_t first = 0; first < lanes; first += modulus) {
+    const auto part = [&](llvm::Value* whole) { return b.CreateShuffleVector(whole, lanes_from(first, modulus)); };
+    llvm::Value* added = b.CreateFAdd(sum, part(value));
+    if (chosen == nullptr) {
+      sum = added;
+      continue;
+    }
+    llvm::Value* here = b.CreateFCmp(chosen->getPredicate(), part(chosen->getOperand(0)), part(chosen->getOperand(1)));
+    sum = b.CreateSelect(here, added, sum);
+  }
   b.CreateAlignedStore(sum, address, llvm::Align(64));
 }
 
@@ -95,11 +111,9 @@ void Emitter::add_indexed(AccumulatorId id, const Contribution& contribution) {
     llvm::Value* value = splat(element(contribution.value, index));
     if (!varying) {
       at[0] = where.where;
-      llvm::Value* counted = splat(where.inside);
-      if (!by_lanes) counted = b.CreateAnd(counted, valid());
-      value = b.CreateSelect(counted, value, zero(true));
-      if (by_lanes) store(slots, at, b.CreateFAdd(load(slots, at), value));
-      else add_to_slots(address(slots, at), value);
+      llvm::Value* inside = splat(where.inside);
+      if (by_lanes) store(slots, at, b.CreateFAdd(load(slots, at), b.CreateSelect(inside, value, zero(true))));
+      else add_to_slots(address(slots, at), value, b.CreateAnd(inside, valid()));
       return;
     }
     if (by_lanes) {
@@ -150,9 +164,20 @@ void Emitter::add_accumulated(AccumulatorId id, const Contribution& contribution
     return add_outer(id, node);
   const EmittedValue slots = memory(program.accumulators[id].type, true, offset(arena, area.offset), schedule.modulus, true);
   llvm::Value* counted = valid();
-  each(shape, [&](const Index& index) {
-    add_to_slots(address(slots, index), b.CreateSelect(counted, splat(operand(node, index)), zero(true)));
-  });
+  const auto add = [&](const Index& index) { add_to_slots(address(slots, index), splat(operand(node, index)), counted); };
+  // The elements of a row compare with one index: side by side where it is short.
+  if (plan.form[node] == Form::inlined && graph.op(node) == Op::scatter && shape.back() <= register_elements &&
+      graph.attributes(node)[0] + 1 == static_cast<int64_t>(shape.size())) {
+    each({shape.begin(), shape.end() - 1}, [&](Index index) {
+      index.push_back(nullptr);
+      for (int64_t k = 0; k < shape.back(); ++k) {
+        index.back() = i64(k);
+        add(index);
+      }
+    });
+    return;
+  }
+  each(shape, add);
 }
 
 void Emitter::add_contributions(std::unordered_map<uint32_t, Carried>& in_registers) {

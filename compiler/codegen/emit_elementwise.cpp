@@ -57,39 +57,8 @@ struct LlvmBuilder {
   Whole whole_shift_right(Whole x, int count) { return b.CreateLShr(x, static_cast<uint64_t>(count)); }
   Mask whole_nonzero(Whole x) { return b.CreateICmpNE(x, llvm::Constant::getNullValue(x->getType())); }
 
-  bool has_feature(const char* name) const { return emitter.context.options.features.find(name) != std::string::npos; }
-  // Whether there are AVX-512's instructions, which have a register at a time.
   static constexpr int register_lanes = 64 / sizeof(T);
-  bool has_registers() const {
-    return lanes && emitter.lanes % register_lanes == 0 && emitter.context.options.features.find("+avx512f") != std::string::npos;
-  }
-  // An intrinsic of `width` lanes for all.
-  template <class... Operands>
-  Value by_registers(llvm::Intrinsic::ID function, llvm::ArrayRef<llvm::Value*> rest, int width, Operands... operands) {
-    llvm::SmallVector<llvm::Value*, 8> parts;
-    for (int first = 0; first < emitter.lanes; first += width) {
-      llvm::SmallVector<int, 16> own;
-      for (int lane = 0; lane < width; ++lane) own.push_back(first + lane);
-      llvm::SmallVector<llvm::Value*, 6> passed;
-      for (llvm::Value* operand : {operands...}) {
-        const auto* type = llvm::cast<llvm::FixedVectorType>(operand->getType());
-        passed.push_back(static_cast<int>(type->getNumElements()) == width ? operand : b.CreateShuffleVector(operand, own));
-      }
-      passed.append(rest.begin(), rest.end());
-      parts.push_back(b.CreateIntrinsic(function, {}, passed));
-    }
-    while (parts.size() > 1) {
-      llvm::SmallVector<llvm::Value*, 8> joined;
-      for (size_t i = 0; i < parts.size(); i += 2) {
-        const auto half = static_cast<int>(llvm::cast<llvm::FixedVectorType>(parts[i]->getType())->getNumElements());
-        llvm::SmallVector<int, 64> both;
-        for (int lane = 0; lane < 2 * half; ++lane) both.push_back(lane);
-        joined.push_back(b.CreateShuffleVector(parts[i], parts[i + 1], both));
-      }
-      parts = joined;
-    }
-    return parts[0];
-  }
+  bool has_registers() const { return lanes && emitter.has_registers(); }
   llvm::Constant* no_register() const {
     return llvm::Constant::getNullValue(llvm::FixedVectorType::get(emitter.real_type(), register_lanes));
   }
@@ -99,9 +68,9 @@ struct LlvmBuilder {
   Value scale(Value x, Value k) {
     if (!has_registers())
       return elementary::scale_by_halves(elementary::Real<LlvmBuilder>{this, x}, elementary::Real<LlvmBuilder>{this, k}).value;
-    return by_registers(
+    return emitter.by_registers(
         sizeof(T) == 8 ? llvm::Intrinsic::x86_avx512_mask_scalef_pd_512 : llvm::Intrinsic::x86_avx512_mask_scalef_ps_512,
-        {no_register(), all_of_register(), rounding_of_mxcsr()}, register_lanes, x, k);
+        register_lanes, {x, k}, {no_register(), all_of_register(), rounding_of_mxcsr()});
   }
 
   bool split(Value x, Value& m, Value& e) {
@@ -112,11 +81,11 @@ struct LlvmBuilder {
     constexpr auto exponent =
         is_double ? llvm::Intrinsic::x86_avx512_mask_getexp_pd_512 : llvm::Intrinsic::x86_avx512_mask_getexp_ps_512;
     constexpr uint32_t from_three_quarters = 3, negative_to_nan = 2 << 2;
-    m = by_registers(significand,
-                     {b.getInt32(from_three_quarters | negative_to_nan), no_register(), all_of_register(), rounding_of_mxcsr()},
-                     register_lanes, x);
+    m = emitter.by_registers(
+        significand, register_lanes, {x},
+        {b.getInt32(from_three_quarters | negative_to_nan), no_register(), all_of_register(), rounding_of_mxcsr()});
     const auto exponent_of = [&](Value of) {
-      return by_registers(exponent, {no_register(), all_of_register(), rounding_of_mxcsr()}, register_lanes, of);
+      return emitter.by_registers(exponent, register_lanes, {of}, {no_register(), all_of_register(), rounding_of_mxcsr()});
     };
     e = b.CreateFSub(exponent_of(x), exponent_of(m));
     return true;
@@ -129,14 +98,14 @@ struct LlvmBuilder {
       return llvm::ConstantDataVector::get(b.getContext(), llvm::ArrayRef<T>(table + first, count));
     };
     if (has_registers())
-      return by_registers(
-          sizeof(T) == 8 ? llvm::Intrinsic::x86_avx512_vpermi2var_pd_512 : llvm::Intrinsic::x86_avx512_vpermi2var_ps_512, {},
-          register_lanes, part(0, n / 2), index, part(n / 2, n / 2));
-    if (constexpr int eight = 8; sizeof(T) == 4 && lanes && emitter.lanes % eight == 0 && has_feature("+avx2")) {
+      return emitter.by_registers(
+          sizeof(T) == 8 ? llvm::Intrinsic::x86_avx512_vpermi2var_pd_512 : llvm::Intrinsic::x86_avx512_vpermi2var_ps_512,
+          register_lanes, {part(0, n / 2), index, part(n / 2, n / 2)});
+    if (constexpr int eight = 8; sizeof(T) == 4 && lanes && emitter.lanes % eight == 0 && emitter.has_feature("+avx2")) {
       // Eight elements at a time by the index's lowest bits, of which the higher ones choose.
       llvm::SmallVector<llvm::Value*, n / eight> found;
       for (size_t first = 0; first < n; first += eight)
-        found.push_back(by_registers(llvm::Intrinsic::x86_avx2_permps, {}, eight, part(first, eight), index));
+        found.push_back(emitter.by_registers(llvm::Intrinsic::x86_avx2_permps, eight, {part(first, eight), index}));
       for (int bit = 3; found.size() > 1; ++bit) {
         llvm::Value* upper = b.CreateICmpSLT(b.CreateShl(index, static_cast<uint64_t>(31 - bit)), whole_constant(0));
         for (size_t k = 0; k < found.size() / 2; ++k) found[k] = b.CreateSelect(upper, found[2 * k + 1], found[2 * k]);
@@ -260,6 +229,36 @@ llvm::Value* divide(Emitter& emitter, bool lanes, llvm::Value* x, double divisor
 }
 
 }  // namespace
+
+bool Emitter::has_feature(const char* name) const { return context.options.features.find(name) != std::string::npos; }
+bool Emitter::has_registers() const { return lanes % register_lanes() == 0 && has_feature("+avx512f"); }
+
+llvm::Value* Emitter::by_registers(llvm::Intrinsic::ID function, int width, llvm::ArrayRef<llvm::Value*> operands,
+                                   llvm::ArrayRef<llvm::Value*> rest) {
+  llvm::SmallVector<llvm::Value*, 8> parts;
+  for (int first = 0; first < lanes; first += width) {
+    llvm::SmallVector<int, 16> own;
+    for (int lane = 0; lane < width; ++lane) own.push_back(first + lane);
+    llvm::SmallVector<llvm::Value*, 6> passed;
+    for (llvm::Value* operand : operands) {
+      const auto* type = llvm::cast<llvm::FixedVectorType>(operand->getType());
+      passed.push_back(static_cast<int>(type->getNumElements()) == width ? operand : b.CreateShuffleVector(operand, own));
+    }
+    passed.append(rest.begin(), rest.end());
+    parts.push_back(b.CreateIntrinsic(function, {}, passed));
+  }
+  while (parts.size() > 1) {
+    llvm::SmallVector<llvm::Value*, 8> joined;
+    for (size_t i = 0; i < parts.size(); i += 2) {
+      const auto half = static_cast<int>(llvm::cast<llvm::FixedVectorType>(parts[i]->getType())->getNumElements());
+      llvm::SmallVector<int, 64> both;
+      for (int lane = 0; lane < 2 * half; ++lane) both.push_back(lane);
+      joined.push_back(b.CreateShuffleVector(parts[i], parts[i + 1], both));
+    }
+    parts = joined;
+  }
+  return parts[0];
+}
 
 llvm::Value* Emitter::fma(llvm::Value* x, llvm::Value* y, llvm::Value* z) {
   return b.CreateIntrinsic(z->getType(), llvm::Intrinsic::fma, {x, y, z});

@@ -214,6 +214,7 @@ llvm::Value* Emitter::operand(NodeId node, const Index& index) {
 
 void Emitter::prepare(NodeId node) {
   if (!values.contains(node.index) && plan.form[node] == Form::inlined) {
+    if (graph.op(node) == Op::gather) return prepare_gather(node, true);
     for (NodeId input : graph.inputs(node)) prepare(input);
     return;
   }
@@ -256,6 +257,7 @@ void Emitter::keep(NodeId node) {
 }
 
 EmittedValue Emitter::result(NodeId node) {
+  if (plan.place[node]) return result(plan.place[node]);
   switch (schedule.home[node]) {
     case Home::uniform: return memory(type(node), false, offset(uniform, schedule.offset[node]), 1);
     case Home::sample: return arena_slot(type(node), node_lanes(node), schedule.offset[node]);

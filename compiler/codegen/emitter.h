@@ -6,6 +6,7 @@
 // when they do not vary with time, else at the head of the step.
 #pragma once
 #include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/Intrinsics.h>
 
 #include <algorithm>
 #include <functional>
@@ -156,12 +157,25 @@ class Emitter {
   std::pair<llvm::Value*, llvm::Value*> outer_operands(NodeId, const Index&);
   void emit_elements(NodeId, const std::function<llvm::Value*(const Index&)>& compute);
   llvm::Value* fma(llvm::Value*, llvm::Value*, llvm::Value*);
+  // The lanes in an AVX-512 register, and whether the processor has those and a chunk fills them.
+  int register_lanes() const { return 64 / static_cast<int>(real_bytes()); }
+  bool has_feature(const char* name) const;  // as LLVM writes it: +avx2
+  bool has_registers() const;
+  // An intrinsic of `width` lanes for all lanes; operands of as many lanes, and `rest`, are the same for each call.
+  llvm::Value* by_registers(llvm::Intrinsic::ID, int width, llvm::ArrayRef<llvm::Value*> operands,
+                            llvm::ArrayRef<llvm::Value*> rest = {});
   void emit_view(NodeId);
+  Index broadcast_source(NodeId, const Index&);
+  llvm::Value* add_from_zero(llvm::Value* sum, llvm::Value* value);
   void emit_reduction(NodeId);
   void emit_cumulative_sum(NodeId);
   void emit_concat(NodeId);
   void emit_pad(NodeId);
   void emit_gather(NodeId);
+  void prepare_gather(NodeId, bool in_loop);
+  bool permutes(NodeId gather);
+  llvm::Value* gathered(NodeId, const Index&);  // one element of it
+  llvm::Value* permuted(llvm::Value* row, int64_t length, llvm::Value* wanted);
   void emit_scatter(NodeId);
   llvm::Value* scattered(NodeId, const Index&);  // one element of it
   void emit_matmul(NodeId);
@@ -207,7 +221,7 @@ class Emitter {
   void add_accumulated(AccumulatorId, const Contribution&, Carried* in_registers);
   void add_indexed(AccumulatorId, const Contribution&);
   void add_outer(AccumulatorId, NodeId outer);
-  void add_to_slots(llvm::Value* address, llvm::Value* value);
+  void add_to_slots(llvm::Value* address, llvm::Value* value, llvm::Value* counted);
   // emit_deferred.cpp
   bool is_deferred(AccumulatorId, const Contribution&) const;
   std::vector<DeferredOuter> deferred_outers();

@@ -16,6 +16,9 @@ using typed::Builtin;
 using Operands = std::span<const Value>;
 using Attributes = std::span<const int64_t>;
 
+// Elements from which a varying index selects by comparing with each, or by permuting a register.
+constexpr int64_t short_row = 16;
+
 // Functions that are one elementwise operation.
 std::optional<Op> elementwise(Builtin builtin) {
   switch (builtin) {
@@ -218,16 +221,26 @@ struct Lowering {
                                [&](double value) { return value >= 0 && value < static_cast<double>(length); });
   }
 
+  // Whether the index is the comprehension's own, as i in [… for i in a..b]: a gather by it is a slice.
+  bool counts_up(Value index) const {
+    if (index.frames == 0 || !frames.graph.is_constant(index.node)) return false;
+    const std::span<const double> values = frames.graph.values(index.node);
+    for (size_t i = 1; i < values.size(); ++i)
+      if (values[i] != values[0] + static_cast<double>(i)) return false;
+    return values.size() > 1;
+  }
+
   // table[i, j] = (table as one axis)[i n + j], so that one element is fetched and not a row first. Only for
   // indices within their axes: of others no element may be read but NaN. Both must vary along the same frames,
-  // else rows are shared.
+  // else rows are shared. Each i with a short row of its own: code generation selects from it.
   Value merge_indices(Value base, std::vector<Dynamic>& dynamic) const {
     for (size_t k = 0; k + 1 < dynamic.size();) {
       const Dynamic &first = dynamic[k], &second = dynamic[k + 1];
       const Shape whole = shape(base);
       const int64_t rows = whole[first.axis], columns = first.axis + 1 < whole.size() ? whole[first.axis + 1] : 0;
       if (second.axis != first.axis + 1 || rank(first.index) != 0 || rank(second.index) != 0 ||
-          first.index.frames != second.index.frames || !is_within(first.index, rows) || !is_within(second.index, columns)) {
+          first.index.frames != second.index.frames || !is_within(first.index, rows) || !is_within(second.index, columns) ||
+          (counts_up(first.index) && columns <= short_row)) {
         ++k;
         continue;
       }

@@ -2,6 +2,7 @@
 // expression had overflowed on its way (log(exp x) at x = 1000). Zeros may change their sign.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "compiler/graph/build.h"
 #include "compiler/graph/simplify.h"
@@ -63,6 +64,43 @@ NodeId integer_power(Graph& graph, NodeId x, int n, SpanId span) {
   const NodeId half = integer_power(graph, x, n / 2, span);
   const NodeId square = make(graph, Op::mul, {half, half}, {}, span);
   return n % 2 == 0 ? square : make(graph, Op::mul, {square, x}, {}, span);
+}
+
+struct Bounds {
+  double low, high;
+};
+
+// What a value lies within, as its last few operations show, and surely no NaN; null where they do not.
+std::optional<Bounds> bounds_within(const Graph& graph, NodeId id, int depth) {
+  if (graph.is_constant(id)) {
+    const std::span<const double> values = graph.values(id);
+    if (values.empty() || std::ranges::any_of(values, [](double value) { return std::isnan(value); })) return {};
+    const auto [low, high] = std::ranges::minmax(values);
+    return Bounds{low, high};
+  }
+  if (graph.type(id).scalar == Scalar::boolean) return Bounds{0, 1};
+  if (depth == 0) return {};
+  const auto of = [&](size_t k) { return bounds_within(graph, graph.inputs(id)[k], depth - 1); };
+  switch (graph.op(id)) {
+    case Op::convert:
+    case Op::broadcast:
+    case Op::reshape:
+    case Op::transpose:
+    case Op::slice: return of(0);
+    case Op::select: {
+      const auto then = of(1), otherwise = of(2);
+      if (!then || !otherwise) return {};
+      return Bounds{std::min(then->low, otherwise->low), std::max(then->high, otherwise->high)};
+    }
+    case Op::reduce_sum: {  // of whole numbers: no rounding
+      const auto term = of(0);
+      if (!term || graph.type(id).scalar != Scalar::integer) return {};
+      const NodeId source = graph.inputs(id)[0];
+      const auto count = static_cast<double>(graph.shape(source)[static_cast<size_t>(graph.attributes(id)[0])]);
+      return Bounds{count * term->low, count * term->high};
+    }
+    default: return {};
+  }
 }
 
 struct Simplifier {
@@ -202,8 +240,15 @@ NodeId Simplifier::binary(NodeId a, NodeId b) {
   if (op == Op::mul || op == Op::div) return product(a, b);
   if (op == Op::pow) return power(a, b);
   const bool discrete = graph.type(a).scalar != Scalar::real && graph.type(b).scalar != Scalar::real;
-  // max(a, a) = a
-  if ((op == Op::max || op == Op::min) && a == b) return as_result(a);
+  if (op == Op::max || op == Op::min) {
+    // max(a, a) = a;  max(a, b) = a where a ≥ b always
+    if (a == b) return as_result(a);
+    const auto of_a = bounds_within(graph, a, 4), of_b = bounds_within(graph, b, 4);
+    if (!of_a || !of_b) return {};
+    if (of_a->low >= of_b->high) return as_result(op == Op::max ? a : b);
+    if (of_b->low >= of_a->high) return as_result(op == Op::max ? b : a);
+    return {};
+  }
   // a < a never; a = a unless it is NaN
   if (op == Op::less && a == b) return constant(0);
   if ((op == Op::equal || op == Op::less_equal) && a == b && discrete) return constant(1);

@@ -110,8 +110,8 @@ bool is_cheap(Op);
 enum class Form : uint8_t {
   registers,  // one value an element
   buffer,     // a loop over elements into memory
-  inlined,    // an elementwise array with one user: computed inside the user's loop; a fused product; a scatter to short rows;
-              // a part of a sum of products, and a product that its user is computed with, tile by tile
+  inlined,    // an elementwise array or a gather with one user: computed inside its loop; a fused product; a scatter to short
+              // rows; a broadcast of one; a part of a sum of products, and a product that its user is computed with, tile by tile
   view        // the operand's memory with other strides
 };
 struct PhasePlan {
@@ -119,6 +119,7 @@ struct PhasePlan {
   NodeTable<Form> form;
   // Of a buffer that is computed with a product or a sum of products, in register tiles: that product or sum.
   NodeTable<NodeId> tiled;
+  NodeTable<NodeId> place;       // of a buffer: whose slot it is computed in, null: its own memory
   NodeTable<uint32_t> last_use;  // position in `order` after which the node's memory may be used again
 };
 PhasePlan plan_phase(const Program&, const Schedule&, Phase);

@@ -9,6 +9,27 @@ namespace {
 bool is_view_op(Op op) { return op == Op::broadcast || op == Op::reshape || op == Op::transpose || op == Op::slice; }
 bool is_identity(Op op) { return op == Op::draw || op == Op::stop || op == Op::detach || op == Op::nonzero; }
 
+// Another name for the same numbers.
+bool is_renaming(const Graph& graph, NodeId node) {
+  const Op op = graph.op(node);
+  if (op != Op::convert) return is_identity(op);
+  return graph.type(node).scalar != Scalar::boolean && graph.type(graph.input(node, 0)).scalar != Scalar::boolean;
+}
+
+// Computed element by element into memory that can be chosen.
+bool can_be_placed(Op op) {
+  switch (kind(op)) {
+    case OpKind::elementwise:
+    case OpKind::reduction: return true;
+    case OpKind::layout: return op != Op::sort && op != Op::argsort;
+    case OpKind::linear: return op == Op::matmul || op == Op::outer;
+    case OpKind::leaf:
+    case OpKind::random:
+    case OpKind::control: return false;
+  }
+  return false;
+}
+
 // Each element of the result receives one element at most, and comparing finds out: short rows, one index each.
 bool is_selection(const Graph& graph, NodeId node) {
   if (graph.op(node) != Op::scatter) return false;
@@ -89,6 +110,7 @@ PhasePlan plan_phase(const Program& program, const Schedule& schedule, Phase pha
   plan.order = schedule.order[static_cast<size_t>(phase)];
   plan.form = NodeTable<Form>(graph.size(), Form::registers);
   plan.last_use = NodeTable<uint32_t>(graph.size(), 0);
+  plan.place = NodeTable<NodeId>(graph.size());
   NodeTable<uint32_t> uses(graph.size(), 0);
   NodeTable<NodeId> only_user(graph.size());  // null: an accumulator
   for (NodeId node : plan.order)
@@ -125,18 +147,40 @@ PhasePlan plan_phase(const Program& program, const Schedule& schedule, Phase pha
   auto reads_in_a_loop = [&](NodeId user, NodeId node) {
     if (!user) return true;
     const Op op = graph.op(user);
-    return (kind(op) == OpKind::elementwise && graph.shape(user) == graph.shape(node)) || op == Op::reduce_sum;
+    const bool is_index = op == Op::gather && graph.input(user, 1) == node;
+    return ((kind(op) == OpKind::elementwise || is_index) && graph.shape(user) == graph.shape(node)) || op == Op::reduce_sum;
+  };
+  // Whether each element of a broadcast is read by one short sum along the axis that it adds, which is unrolled: what is
+  // broadcast is computed once.
+  auto is_summed_again = [&](NodeId broadcast) {
+    if (graph.op(broadcast) != Op::broadcast || schedule.home[broadcast] != Home::phase) return false;
+    NodeId last = broadcast;
+    while (uses[last] == 1 && only_user[last] && kind(graph.op(only_user[last])) == OpKind::elementwise &&
+           graph.shape(only_user[last]) == graph.shape(broadcast) && schedule.home[only_user[last]] == Home::phase)
+      last = only_user[last];
+    if (uses[last] != 1 || !only_user[last] || graph.op(only_user[last]) != Op::reduce_sum) return false;
+    const auto axis = static_cast<size_t>(graph.attributes(only_user[last])[0]);
+    const std::span<const int64_t> axes = graph.attributes(broadcast);
+    return axes[axis] < 0 && std::ranges::count(axes, -1) == 1 && graph.shape(broadcast)[axis] <= register_elements;
+  };
+  auto is_computed_in_sum = [&](NodeId node) {
+    return kind(graph.op(node)) == OpKind::elementwise && is_cheap(graph.op(node)) && uses[node] == 1 && only_user[node] &&
+           is_summed_again(only_user[node]) &&
+           std::ranges::none_of(graph.inputs(node), [&](NodeId input) { return plan.form[input] == Form::inlined; });
   };
   for (NodeId node : plan.order) {
     const Op op = graph.op(node);
     if (element_count(graph.shape(node)) <= register_elements) continue;
-    if (kind(op) == OpKind::leaf || kind(op) == OpKind::random || schedule.home[node] != Home::phase)
-      plan.form[node] = Form::buffer;
+    if (kind(op) == OpKind::leaf || kind(op) == OpKind::random) plan.form[node] = Form::buffer;
+    else if (schedule.home[node] != Home::phase) plan.form[node] = Form::buffer;
+    else if (op == Op::broadcast && plan.form[graph.input(node, 0)] == Form::inlined) plan.form[node] = Form::inlined;
     else if (is_view_op(op) || is_identity(op)) plan.form[node] = Form::view;
-    else if ((kind(op) == OpKind::elementwise || is_selection(graph, node)) && uses[node] == 1 &&
+    else if ((kind(op) == OpKind::elementwise || op == Op::gather || is_selection(graph, node)) && uses[node] == 1 &&
              reads_in_a_loop(only_user[node], node))
       plan.form[node] = Form::inlined;
+    else if (is_computed_in_sum(node)) plan.form[node] = Form::inlined;
     else if (op == Op::outer && uses[node] == 1 && !only_user[node]) plan.form[node] = Form::inlined;
+    else if (is_renaming(graph, node) && plan.form[graph.input(node, 0)] != Form::inlined) plan.form[node] = Form::view;
     else plan.form[node] = Form::buffer;
   }
 
@@ -148,6 +192,23 @@ PhasePlan plan_phase(const Program& program, const Schedule& schedule, Phase pha
 
   plan.tiled = NodeTable<NodeId>(graph.size());
   Tiles(program, schedule, plan, uses, only_user).find();
+
+  // Where a value that outlives the phase is another name for one that does not, that one is computed in its place.
+  auto place_source = [&](NodeId node) {
+    NodeId root = graph.input(node, 0);
+    while (plan.form[root] == Form::view && schedule.home[root] == Home::phase && is_renaming(graph, root))
+      root = graph.input(root, 0);
+    const bool boolean = graph.type(node).scalar == Scalar::boolean;
+    if (program.phase[node] != phase || program.phase[root] != phase || schedule.home[root] != Home::phase ||
+        plan.form[root] != Form::buffer || !can_be_placed(graph.op(root)) || plan.place[root] ||
+        has_lanes(program, root) != has_lanes(program, node) || (graph.type(root).scalar == Scalar::boolean) != boolean)
+      return false;
+    plan.place[root] = node;
+    return true;
+  };
+  for (NodeId node : plan.order)
+    if (plan.form[node] == Form::buffer && schedule.home[node] != Home::phase && is_renaming(graph, node) && place_source(node))
+      plan.form[node] = Form::view;
 
   // Users before operands: an operand that is read through an inlined value or a view lives as long as those.
   for (uint32_t position = static_cast<uint32_t>(plan.order.size()); position-- > 0;) {

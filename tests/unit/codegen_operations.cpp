@@ -112,6 +112,25 @@ std::vector<Case> array_cases() {
          const NodeId turned = p.make(Op::transpose, {x[0]}, {1, 0});
          return p.note_new([&] { return make_reshape(p.program.graph, turned, {3, 8}); });
        }});
+  // Under another name the value outlives its phase, so that it is computed where that lies.
+  for (Op name : {Op::detach, Op::draw})
+    cases.push_back(
+        {"another name for a sum", name, {{real({20, 3})}}, {}, 1e-13, [name](ProgramBuilder& p, std::vector<NodeId> x) {
+           const NodeId sum = p.make(Op::reduce_sum, {x[0]}, {1});
+           return p.raw(name, p.program.graph.type(sum), {sum});
+         }});
+  // How many bounds lie below a product, which is computed once for all of them.
+  cases.push_back({"counts",
+                   Op::reduce_sum,
+                   {{real({20, 7})}, {real({20})}, {real({20})}},
+                   {},
+                   1e-13,
+                   [](ProgramBuilder& p, std::vector<NodeId> x) {
+                     const NodeId product = p.make(Op::mul, {x[1], x[2]});
+                     const NodeId all = p.note_new([&] { return make_broadcast(p.program.graph, product, {20, 7}, {0, -1}); });
+                     const NodeId count = p.make(Op::select, {p.make(Op::less, {x[0], all}), p.constant(1), p.constant(0)});
+                     return p.make(Op::reduce_sum, {count}, {1});
+                   }});
   auto spread = [](Shape shape, std::vector<int64_t> axes) {
     return [shape, axes](ProgramBuilder& p, std::vector<NodeId> x) {
       return p.note_new([&] { return make_broadcast(p.program.graph, x[0], shape, axes); });
@@ -121,14 +140,30 @@ std::vector<Case> array_cases() {
   cases.push_back({"broadcast", Op::broadcast, {{real({3})}}, {}, 1e-13, spread({2, 3}, {-1, 0})});
   cases.push_back({"broadcast", Op::broadcast, {{real({5})}}, {}, 1e-13, spread({5, 7}, {0, -1})});
   cases.push_back({"broadcast", Op::broadcast, {{real({5})}}, {}, 1e-13, spread({7, 5}, {-1, 0})});
-  // Tables short enough for a chain of selections and longer ones; indices beyond the table on both sides.
-  for (int64_t length : {5, 40}) {
+  // Tables that lie in one register or two, that are short enough for a chain of selections, and longer ones; indices beyond
+  // the table on both sides.
+  for (int64_t length : {5, 12, 24, 40}) {
     const Operand index{real({}), -1, static_cast<double>(length)}, indices{real({3}), 0, static_cast<double>(length) - 0.001};
     cases.push_back({"gather", Op::gather, {{real({length})}, index}, {0}});
     cases.push_back({"gather", Op::gather, {{real({length})}, indices}, {0}});
     cases.push_back({"gather rows", Op::gather, {{real({length, 4})}, indices}, {0}});
     cases.push_back(
         {"gather in batches", Op::gather, {{real({2, length, 4})}, {real({2, 3}), 0, static_cast<double>(length) - 0.001}}, {1}});
+    const Operand around{real({20}), -1, static_cast<double>(length)};
+    cases.push_back({"gather in each row", Op::gather, {{real({20, length})}, around}, {1}});
+    cases.push_back({"sum of what is gathered",
+                     Op::gather,
+                     {{real({20, length})}, around},
+                     {},
+                     1e-13,
+                     [](ProgramBuilder& p, std::vector<NodeId> x) {
+                       // no NaN: the index clipped
+                       const NodeId inside =
+                           p.make(Op::max,
+                                  {p.make(Op::min, {x[1], p.constant(static_cast<double>(p.program.graph.shape(x[0])[1]) - 0.5)}),
+                                   p.constant(0)});
+                       return p.make(Op::reduce_sum, {p.make(Op::gather, {x[0], inside}, {1})}, {0});
+                     }});
     cases.push_back({"gather of booleans", Op::gather, {{boolean({length})}, index}, {0}});
     auto scattered = [length](int64_t batch) {
       return [length, batch](ProgramBuilder& p, std::vector<NodeId> x) {

@@ -67,6 +67,18 @@ TEST_CASE("identities") {
   CHECK(make(graph, Op::select, {graph.constant({Scalar::boolean, 0, {}}, {1}), x, y}) == x);
   CHECK(make(graph, Op::select, {make(graph, Op::logical_not, {condition}), x, y}) == make(graph, Op::select, {condition, y, x}));
   CHECK(make(graph, Op::stop, {one}) == one);
+  // A count of seven is clipped to what it is; a sum that rounds, and what may be NaN, are not.
+  const NodeId seven = leaf(graph, 7, real({7})), five = graph.constant(5.0), eight = graph.constant(8.0);
+  const NodeId ones = graph.constant({Scalar::integer, 0, {}}, {1}), none = graph.constant({Scalar::integer, 0, {}}, {0});
+  const NodeId count =
+      make(graph, Op::reduce_sum, {make(graph, Op::select, {make(graph, Op::less, {seven, x}), ones, none})}, {0});
+  CHECK(make(graph, Op::max, {count, none}) == count);
+  CHECK(make(graph, Op::min, {count, graph.constant({Scalar::integer, 0, {}}, {7})}) == count);
+  CHECK(graph.op(make(graph, Op::min, {count, graph.constant({Scalar::integer, 0, {}}, {6})})) == Op::min);
+  const NodeId choice = make(graph, Op::select, {condition, five, eight});
+  CHECK(graph.is_splat(make(graph, Op::min, {choice, five}), 5));
+  CHECK(make(graph, Op::max, {choice, five}) == choice);
+  CHECK(graph.op(make(graph, Op::max, {make(graph, Op::select, {condition, five, x}), five})) == Op::max);
 }
 
 TEST_CASE("integers stay integers until a real joins them") {
