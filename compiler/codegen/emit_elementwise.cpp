@@ -334,8 +334,8 @@ llvm::Value* Emitter::elementwise(NodeId node, const Index& index) {
   if (const FusedSide side = schedule.fused[node]; side != FusedSide::none) {
     const FusedSum sum = fused_sum(graph, node, side);
     auto at = [&](NodeId part) { return as(with_lanes, operand(part, index)); };
-    llvm::Value *x = at(sum.x), *z = at(sum.z);
-    return fma(sum.negate_x ? b.CreateFNeg(x) : x, at(sum.y), sum.negate_z ? b.CreateFNeg(z) : z);
+    llvm::Value *x = at(sum.x), *y = sum.y == sum.x ? x : at(sum.y), *z = at(sum.z);
+    return fma(sum.negate_x ? b.CreateFNeg(x) : x, y, sum.negate_z ? b.CreateFNeg(z) : z);
   }
   if (const auto divisor = constant_divisor(graph, node)) {
     llvm::Value* x = as(with_lanes, operand(graph.input(node, 0), index));
@@ -343,7 +343,9 @@ llvm::Value* Emitter::elementwise(NodeId node, const Index& index) {
                                                        : divide<float>(*this, with_lanes, x, *divisor);
   }
   std::vector<llvm::Value*> operands;
-  for (NodeId input : graph.inputs(node)) operands.push_back(as(with_lanes, operand(input, index)));
+  const auto inputs = graph.inputs(node);
+  for (size_t k = 0; k < inputs.size(); ++k)
+    operands.push_back(k > 0 && inputs[k] == inputs[0] ? operands[0] : as(with_lanes, operand(inputs[k], index)));
   return elementary(graph.op(node), with_lanes, operands);
 }
 

@@ -162,16 +162,31 @@ Real<B> softplus(Real<B> x) {
   return select(0.0 < x, x, 0.0) + log1p(exp(-abs(x)));
 }
 
-// (e^2a - 1) / (e^2a + 1), a = |x|; 1 from 22 (f32: 10) on.
+// tanh(y) / y = 1 + z T(z), z = y² ≤ (ln 2 / 4)²
+template <class B>
+Real<B> tanh_tail(Real<B> z) {
+  if constexpr (is_double<B>)
+    return polynomial(z, -0x1.555555555554cp-2, 0x1.11111111065dcp-3, -0x1.ba1ba1795c37bp-5, 0x1.664f00a509371p-6,
+                      -0x1.224a121f3d4afp-7, 0x1.c601bba6ba03fp-9);
+  else return polynomial(z, -0x1.555554p-2, 0x1.110b3cp-3, -0x1.b218ep-5);
+}
+
+// With t = tanh(y), |x| = k ln 2 / 2 + y: e^2|x| = 2^k (1 + t) / (1 - t), so that
+//   tanh |x| = (e^2|x| - 1) / (e^2|x| + 1) = ((2^k - 1) + t (2^k + 1)) / ((2^k + 1) + t (2^k - 1)),
+// t itself for k = 0; 1 from 22 (f32: 10) on. What rounding k ln 2 / 2 does to y is lost where k is large, for tanh is flat
+// there.
 template <class B>
 Real<B> tanh(Real<B> x) {
+  using F = Format<B>;
   constexpr double saturated = is_double<B> ? 22 : 10;
-  const Real<B> a = abs(x);
-  const ReducedExponent<B> reduced = reduce_exponent(2.0 * select(saturated < a, saturated, a));
-  const Real<B> r = reduced.r;
-  const Real<B> power = value((reduced.whole << Format<B>::mantissa_bits) + Format<B>::bits_of(1.0));
-  const Real<B> e = fma(power, fma(exp_tail(r), r * r, r), power - 1.0);
-  return copy_sign(e / (e + 2.0), x);
+  const Real<B> a = abs(x), bounded = select(saturated < a, saturated, a);
+  const Real<B> shifted = fma(bounded, 2 * log2_e, F::rounder);
+  const Real<B> y = fma(shifted - F::rounder, -ln2_high<B> / 2, bounded);
+  const Real<B> z = y * y;
+  const Real<B> t = fma(y * z, tanh_tail(z), y);
+  const Real<B> power = value((bits(shifted) << F::mantissa_bits) + F::bits_of(1.0));
+  const Real<B> less = power - 1.0, more = power + 1.0;
+  return copy_sign(fma(t, more, less) / fma(t, less, more), x);
 }
 
 // e^|x| / 2 without overflow before cosh overflows.
