@@ -14,13 +14,13 @@ namespace {
 constexpr int64_t most_register_sums = 16;
 constexpr int64_t outer_rows = 4;
 
+}  // namespace
+
 std::vector<int> lanes_from(int64_t first, int64_t count) {
   std::vector<int> list;
   for (int64_t k = 0; k < count; ++k) list.push_back(static_cast<int>(first + k));
   return list;
 }
-
-}  // namespace
 
 // --- adding to accumulators
 

@@ -110,7 +110,10 @@ Emitter::Carried emit_init_chunk(Emitter& e, const std::vector<AccumulatorId>& s
   e.emit_order();
   for (uint32_t k = 0; k < program.states.size(); ++k) {
     const StateId state{k};
-    if (e.schedule.states[state] >= 0) e.write(program.states[state].init, e.state_slot(state));
+    if (e.schedule.states[state] < 0) continue;
+    if (state == program.alive && e.dead_beyond_count())
+      e.store(e.state_slot(state), {}, e.b.CreateAnd(e.splat(e.scalar(program.states[state].init)), e.valid()));
+    else e.write(program.states[state].init, e.state_slot(state));
   }
   llvm::Value* objective = program.objective_init ? e.scalar(program.objective_init) : e.real(0);
   if (e.context.init_alone) {
@@ -145,7 +148,8 @@ llvm::Function* emit_init(ModuleContext& context) {
   }
   e.groups([&] {
     emit_inputs(e);
-    if (e.schedule.one_sweep) e.clear_accumulators();
+    if (e.schedule.one_sweep || !e.schedule.options.products.empty()) e.clear_accumulators();
+    e.clear_score_sums();
     // -0 + x = x, whatever the sign of a zero, and costs nothing; at the end a sum of -0 is one of 0.
     llvm::Value* nothing = e.splat(e.real(-0.0));
     const Emitter::Carried carried = e.chunks(Emitter::Carried(sum_count, nothing), [&](Emitter::Carried so_far) {
@@ -203,6 +207,7 @@ class StepLoop {
     bind_states(phis);
     bind_arrays(phis, next_time, go_on);
     e.emit_order();
+    e.add_to_group_sums(e.b.CreateSub(time, begin));
     Emitter::Carried next = next_carried(phis);
     llvm::Value* left = go_on;
     llvm::Value* alive = e.b.getTrue();
@@ -349,6 +354,7 @@ llvm::Function* emit_steps(ModuleContext& context) {
       const NodeId node = e.schedule.noises[NoiseId{k}].node;
       if (node && program.phase[node] == Phase::step) e.fill_noise(NoiseId{k}, begin, count);
     }
+    e.clear_group_sums(count);
     llvm::Value* someone = nullptr;
     auto chunk_turn = [&](llvm::Value* i, Emitter::Carried alive) -> Emitter::Carried {
       e.chunk = e.b.CreateMul(i, e.i64(e.lanes), "chunk");
@@ -357,6 +363,7 @@ llvm::Function* emit_steps(ModuleContext& context) {
     };
     if (e.lanes == group_size) someone = chunk_turn(e.i64(0), {e.b.getFalse()})[0];
     else someone = e.rolled_loop(e.i64(group_size / e.lanes), {e.b.getFalse()}, chunk_turn)[0];
+    e.add_group_sums(count);
     llvm::Value* next = e.b.CreateAdd(begin, e.i64(block));
     begin->addIncoming(next, e.b.GetInsertBlock());
     e.b.CreateCondBr(e.b.CreateAnd(e.b.CreateICmpULT(next, e.end_step), someone), turn, done);
@@ -372,12 +379,15 @@ llvm::Function* emit_steps(ModuleContext& context) {
 
 llvm::Function* emit_final(ModuleContext& context) {
   Emitter e(context, Phase::final, context.forward_lanes, "final_phase");
+  e.clear_group_sums(e.i64(1));
   e.chunks([&] {
     e.emit_order();
+    e.add_to_group_sums(e.i64(0));
     llvm::Value* objective = e.load(e.arena_slot(Type{}, true, e.schedule.objective), {});
     if (e.program.objective_final) objective = e.b.CreateFAdd(objective, e.splat(e.scalar(e.program.objective_final)));
     write_objective(e, objective);
   });
+  e.add_group_sums(e.i64(1));
   e.b.CreateRetVoid();
   return e.function;
 }

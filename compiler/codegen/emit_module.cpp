@@ -132,6 +132,10 @@ std::vector<llvm::Function*> gradient_phases(ModuleContext& context) {
     phases.push_back(emit_init_backward(context));
   } else if (!context.init_alone) {
     phases.insert(phases.end(), {steps, emit_final(context)});
+    if (!context.schedule.options.products.empty()) {
+      phases.push_back(emit_finish(context));
+      return phases;
+    }
     if (credits) phases.push_back(emit_credit(context, CreditPart::whole));
     if (!context.schedule.one_sweep)
       phases.insert(phases.end(), {emit_final_backward(context), emit_step_backward(context), emit_init_backward(context)});
@@ -141,16 +145,18 @@ std::vector<llvm::Function*> gradient_phases(ModuleContext& context) {
   return phases;
 }
 
-EmittedModule emit_module_within(const Program& program, const EmitOptions& options, llvm::LLVMContext& llvm_context,
-                                 int64_t arena_limit) {
+EmittedModule emit_module_within(const Program& program, const std::vector<CreditProduct>& products, const EmitOptions& options,
+                                 llvm::LLVMContext& llvm_context, int64_t arena_limit) {
   EmittedModule out;
   out.module = std::make_unique<llvm::Module>(program.model, llvm_context);
   ScheduleOptions wanted;
   wanted.real_bytes = options.precision == Precision::f64 ? 8 : 4;
   wanted.gradient = program.has_gradient;
   wanted.arena_limit = arena_limit;
+  wanted.products = products;
   const Schedule whole = make_schedule(program, wanted);
   wanted.gradient = false;
+  wanted.products.clear();
   Schedule forward = make_schedule(program, wanted);
   share_uniform_layout(forward, whole);
   out.uniform_bytes = whole.uniform_bytes;
@@ -186,10 +192,13 @@ EmittedModule emit_module_within(const Program& program, const EmitOptions& opti
 }  // namespace
 
 // The buffers of the phases are known once these are emitted: where it is they that do not fit, once more, within less.
-EmittedModule emit_module(const Program& program, const EmitOptions& options, llvm::LLVMContext& llvm_context) {
-  EmittedModule out = emit_module_within(program, options, llvm_context, options.arena_limit);
+EmittedModule emit_module(const Program& source, const EmitOptions& options, llvm::LLVMContext& llvm_context) {
+  const std::optional<StreamedCredit> streamed = stream_credit(source);
+  const Program& program = streamed ? streamed->program : source;
+  const std::vector<CreditProduct> products = streamed ? streamed->products : std::vector<CreditProduct>{};
+  EmittedModule out = emit_module_within(program, products, options, llvm_context, options.arena_limit);
   if (options.arena_limit == 0 || out.workspace_bytes <= options.arena_limit || out.segment < program.horizon) return out;
-  return emit_module_within(program, options, llvm_context, 1);
+  return emit_module_within(program, products, options, llvm_context, 1);
 }
 
 }  // namespace alea

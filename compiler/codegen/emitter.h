@@ -228,6 +228,12 @@ class Emitter {
   void defer(const DeferredOuter&, llvm::Value* turn);
   void flush_rest(const DeferredOuter&, llvm::Value* steps);
   void add_contributions(std::unordered_map<uint32_t, Carried>& in_registers);
+  // emit_streamed.cpp: the sums over the group of the products of this phase, of `count` steps or one
+  bool dead_beyond_count() const;
+  void clear_score_sums();
+  void clear_group_sums(llvm::Value* count);
+  void add_to_group_sums(llvm::Value* step_of_block);
+  void add_group_sums(llvm::Value* count);
   // The sums that init adds up in registers and over its lanes, where its chunks are the two halves of the tree or all of it.
   std::vector<AccumulatorId> sums_of_init() const;
 
@@ -255,6 +261,7 @@ class Emitter {
 };
 
 bool is_transcendental(Op);
+std::vector<int> lanes_from(int64_t first, int64_t count);  // of a shuffle
 // A constant square matrix with nothing above its diagonal, as the covariance of `mvnormal` has it.
 bool is_lower_triangle(const Graph&, NodeId matrix);
 // Rows of a product that are summed together.

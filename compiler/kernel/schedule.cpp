@@ -114,8 +114,12 @@ class Scheduler {
     need(program_.objective_step);
     need(program_.objective_final);
     if (program_.alive) need_state(program_.alive);
-    if (gradient())
+    if (gradient()) {
       for (const ProgramParam& param : program_.params) need(param.gradient);
+      for (const CreditProduct& product : out_.options.products) {
+        for (NodeId part : {product.weight, product.value, product.score}) need(part);
+      }
+    }
     while (!pending_.empty()) {
       const NodeId node = pending_.back();
       pending_.pop_back();
@@ -249,6 +253,11 @@ class Scheduler {
     }
     if (!gradient()) return;
     for (const ProgramParam& param : program_.params) read(param.gradient, Phase::finish);
+    for (const CreditProduct& product : out_.options.products) {
+      read(product.weight, product.phase);
+      read(product.value, product.phase);
+      read(product.score, Phase::step);
+    }
     for (uint32_t k = 0; k < program_.carries.size(); ++k) {
       if (!carry_needed_[AdjointCarryId{k}]) continue;
       read(program_.carries[AdjointCarryId{k}].final_value, Phase::final_backward);
@@ -456,6 +465,25 @@ class Scheduler {
     lay_out_accumulators();
   }
 
+  void lay_out_products() {
+    const auto elements = [&](AccumulatorId id) { return element_count(program_.accumulators[id].type.shape); };
+    for (const CreditProduct& product : out_.options.products) {
+      out_.product_rows.push_back(out_.first_score_row);
+      out_.first_score_row += elements(product.sum) + (product.baseline == Baseline::none ? 0 : 1);
+    }
+    int64_t scores = 0;
+    out_.score_rows = Table<AccumulatorId, int64_t>(program_.accumulators.size(), -1);
+    for (const CreditProduct& product : out_.options.products) {
+      if (product.baseline == Baseline::none || out_.score_rows[product.sum] >= 0) continue;
+      out_.score_rows[product.sum] = scores;
+      scores += elements(product.sum);
+    }
+    out_.group_sum_rows = out_.first_score_row + scores;
+    const int64_t row_bytes = out_.modulus * out_.options.real_bytes;
+    out_.group_sums = take(end_, out_.options.time_block * out_.group_sum_rows * row_bytes);
+    out_.score_sums = take(end_, scores * row_bytes);
+  }
+
   void lay_out_accumulators() {
     const int64_t real_bytes = out_.options.real_bytes;
     std::vector<AccumulatorId> others;
@@ -466,7 +494,8 @@ class Scheduler {
       const bool of_samples = has_lanes(program_, accumulator.target);
       AccumulatorArea& area = out_.accumulators[id];
       const bool small = element_count(accumulator.type.shape) <= register_elements;
-      area.form = of_samples || small ? AccumulatorForm::lanes : AccumulatorForm::modulus;
+      const bool streamed = !out_.options.products.empty();
+      area.form = of_samples || (small && !streamed) ? AccumulatorForm::lanes : AccumulatorForm::modulus;
       if (product_[id]) area.form = AccumulatorForm::product;
       else (area.form == AccumulatorForm::lanes && !of_samples ? out_.slots_in_order : others).push_back(id);
     }
@@ -480,6 +509,7 @@ class Scheduler {
       if (!has_lanes(program_, program_.accumulators[id].target))
         out_.accumulators[id].reduced = take(end_, elements_of(id) * real_bytes, real_bytes);
     };
+    lay_out_products();
     for (AccumulatorId id : out_.slots_in_order) place_sum(id);
     for (uint32_t k = 0; k < program_.accumulators.size(); ++k)
       if (product_[AccumulatorId{k}]) place_sum(AccumulatorId{k});

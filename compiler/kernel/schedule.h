@@ -11,14 +11,16 @@
 #pragma once
 #include "compiler/kernel/fuse.h"
 #include "compiler/kernel/product_sums.h"
+#include "compiler/kernel/stream_credit.h"
 
 namespace alea {
 
 struct ScheduleOptions {
-  bool gradient = true;     // false: the objective alone
-  int64_t real_bytes = 8;   // of T
-  int64_t time_block = 32;  // steps whose noise is drawn at once
-  int64_t arena_limit = 0;  // bytes; 0: none. Buffers of phases are not counted
+  bool gradient = true;                 // false: the objective alone
+  int64_t real_bytes = 8;               // of T
+  int64_t time_block = 32;              // steps whose noise is drawn at once
+  int64_t arena_limit = 0;              // bytes; 0: none. Buffers of phases are not counted
+  std::vector<CreditProduct> products;  // of a program with streamed credit
 };
 
 // What the operands and the result of one called function take, of 64 lanes.
@@ -83,6 +85,13 @@ struct Schedule {
   int64_t modulus = 8;
   FusedProducts fused;
   ProductSums sums;
+  // Credit as it goes (stream_credit.h). `group_sums` is [step of the block][row][modulus]; the rows of a product are
+  // Σ weight value over the lanes, by element, then, where it is centred, Σ weight; those of a sum Σ score by element. The
+  // running sums of these lie at `score_sums`, [row][modulus].
+  std::vector<int64_t> product_rows;                // by product
+  Table<AccumulatorId, int64_t> score_rows;         // -1: none; the first, from the first of all
+  int64_t first_score_row = 0, group_sum_rows = 0;  // those of scores follow those of products
+  int64_t group_sums = 0, score_sums = 0;           // in the arena
   // No backward phase computes anything: init adds to the accumulators what it has just computed.
   bool one_sweep = false;
   bool has_checkpoints(const Program& program) const { return segment < program.horizon; }

@@ -143,6 +143,11 @@ PhasePlan plan_phase(const Program& program, const Schedule& schedule, Phase pha
       }
   }
   for (const ProgramParam& param : program.params) use_at_end(param.gradient, 2);
+  for (const CreditProduct& product : schedule.options.products) {
+    use_at_end(product.weight, 2);
+    use_at_end(product.value, 2);
+    use_at_end(product.score, 2);
+  }
 
   auto reads_in_a_loop = [&](NodeId user, NodeId node) {
     if (!user) return true;
