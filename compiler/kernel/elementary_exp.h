@@ -149,26 +149,20 @@ Real<B> log1p(Real<B> x) {
   return select((0.0 < sum) & (sum < F::infinity), log_of(f, split.e), edge);
 }
 
-// 1 / (1 + e^-x), from e^-|x| so that nothing overflows.
-template <class B>
-Real<B> sigmoid(Real<B> x) {
-  const Real<B> z = exp(-abs(x));
-  return select(x < 0.0, z, 1.0) / (1.0 + z);
-}
-
 // log(1 + e^x) = max(x, 0) + log1p(e^-|x|)
 template <class B>
 Real<B> softplus(Real<B> x) {
   return select(0.0 < x, x, 0.0) + log1p(exp(-abs(x)));
 }
 
-// tanh(y) / y = 1 + z T(z), z = y² ≤ (ln 2 / 4)²
+// (tanh(y) / y - 1) / y² on |y| ≤ ln 2 / 4, of y² = z unit; over it. `unit` is a power of two.
 template <class B>
-Real<B> tanh_tail(Real<B> z) {
+Real<B> tanh_tail(Real<B> z, double unit = 1) {
+  const double u = unit, u2 = u * u, u4 = u2 * u2;
   if constexpr (is_double<B>)
-    return polynomial(z, -0x1.555555555554cp-2, 0x1.11111111065dcp-3, -0x1.ba1ba1795c37bp-5, 0x1.664f00a509371p-6,
-                      -0x1.224a121f3d4afp-7, 0x1.c601bba6ba03fp-9);
-  else return polynomial(z, -0x1.555554p-2, 0x1.110b3cp-3, -0x1.b218ep-5);
+    return polynomial(z, -0x1.555555555554cp-2 * u, 0x1.11111111065dcp-3 * u2, -0x1.ba1ba1795c37bp-5 * u2 * u,
+                      0x1.664f00a509371p-6 * u4, -0x1.224a121f3d4afp-7 * u4 * u, 0x1.c601bba6ba03fp-9 * u4 * u2);
+  else return polynomial(z, -0x1.555554p-2 * u, 0x1.110b3cp-3 * u2, -0x1.b218ep-5 * u2 * u);
 }
 
 // With t = tanh(y), |x| = k ln 2 / 2 + y: e^2|x| = 2^k (1 + t) / (1 - t), so that
@@ -187,6 +181,21 @@ Real<B> tanh(Real<B> x) {
   const Real<B> power = value((bits(shifted) << F::mantissa_bits) + F::bits_of(1.0));
   const Real<B> less = power - 1.0, more = power + 1.0;
   return copy_sign(fma(t, more, less) / fma(t, less, more), x);
+}
+
+// 1 / (1 + e^-x). With s = 2 tanh(r / 2), |x| = k ln 2 + r: e^-|x| = 2^-k (2 - s) / (2 + s). 2^-k is 0 beyond the clamp.
+template <class B>
+Real<B> sigmoid(Real<B> x) {
+  using F = Format<B>;
+  constexpr double high = is_double<B> ? 746 : 104;
+  const Real<B> a = abs(x), bounded = select(high < a, high, a);
+  const Real<B> minus_k = F::rounder - fma(bounded, log2_e, F::rounder);
+  const Real<B> r = fma(minus_k, ln2_low<B>, fma(minus_k, ln2_high<B>, bounded));
+  const Real<B> square = r * r;
+  const Real<B> s = fma(r * square, tanh_tail(square, 0.25), r);
+  const Real<B> more = s + 2.0;
+  const Real<B> less = {x.builder, x.builder->scale((2.0 - s).value, minus_k.value)};
+  return select(x < 0.0, less, more) / (more + less);
 }
 
 // e^|x| / 2 without overflow before cosh overflows.
