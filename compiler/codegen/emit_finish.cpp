@@ -79,6 +79,11 @@ void write_gradients(Emitter& e) {
     EmittedValue out = e.memory(param.type, false, nullptr, 1);
     out.base = e.offset(gradient, first * 8);
     for (int64_t& stride : out.strides) stride = stride / e.real_bytes() * 8;
+    if (param.gradient && e.graph.op(param.gradient) == Op::accumulated &&
+        e.place_in_gradient(AccumulatorId{e.graph[param.gradient].payload})) {
+      first += element_count(shape);
+      continue;
+    }
     if (param.gradient && !e.is_small(param.type)) {
       e.prepare(param.gradient);
       const bool in_memory = e.values.contains(param.gradient.index) && e.value(param.gradient).base != nullptr;

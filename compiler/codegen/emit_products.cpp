@@ -11,12 +11,15 @@ constexpr int64_t tile_rows = 6, panel_vectors = 4;
 
 class GroupProduct {
  public:
-  GroupProduct(Emitter& emitter, NodeId outer, int64_t to, bool add)
+  // `to`: the first element's place, as numbers of the model's precision, or as doubles.
+  GroupProduct(Emitter& emitter, NodeId outer, llvm::Value* to, bool as_doubles, bool add)
       : e(emitter),
         rows_(e.graph.shape(outer)[0]),
         columns_(e.graph.shape(outer)[1]),
         width_(e.schedule.modulus),
         to_(to),
+        to_type_(as_doubles ? e.b.getDoubleTy() : e.real_type()),
+        to_bytes_(as_doubles ? 8 : e.real_bytes()),
         add_(add),
         vector_(llvm::FixedVectorType::get(e.real_type(), static_cast<unsigned>(width_))) {
     left_ = e.offset(e.arena, e.schedule.offset[product_operand(e.graph, outer, 0)]);
@@ -107,9 +110,8 @@ class GroupProduct {
           }
           return so_far;
         });
-    const llvm::Align align(static_cast<uint64_t>(e.real_bytes()));
-    llvm::Value* corner =
-        e.offset(e.offset(e.offset(e.arena, to_), first_row, columns_ * e.real_bytes()), first_column, e.real_bytes());
+    const llvm::Align align(static_cast<uint64_t>(to_bytes_));
+    llvm::Value* corner = e.offset(e.offset(to_, first_row, columns_ * to_bytes_), first_column, to_bytes_);
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t v = 0; v < vectors; ++v) {
         llvm::Value* value = sums[static_cast<size_t>(r * vectors + v)];
@@ -118,20 +120,43 @@ class GroupProduct {
           for (int64_t c = 0; c < there; ++c) first.push_back(static_cast<int>(c));
           value = e.b.CreateShuffleVector(value, first);
         }
-        llvm::Value* at = e.offset(corner, (r * columns_ + v * width_) * e.real_bytes());
+        const auto lanes = llvm::cast<llvm::FixedVectorType>(value->getType())->getNumElements();
+        value = e.b.CreateFPExt(value, llvm::FixedVectorType::get(to_type_, lanes));
+        llvm::Value* at = e.offset(corner, (r * columns_ + v * width_) * to_bytes_);
         if (add_) value = e.b.CreateFAdd(e.b.CreateAlignedLoad(value->getType(), at, align), value);
         e.b.CreateAlignedStore(value, at, align);
       }
   }
 
   Emitter& e;
-  int64_t rows_, columns_, width_, to_;
+  int64_t rows_, columns_, width_;
+  llvm::Value* to_;
+  llvm::Type* to_type_;
+  int64_t to_bytes_;
   bool add_;
   llvm::Type* vector_;
   llvm::Value *left_ = nullptr, *right_ = nullptr, *panel_ = nullptr;
 };
 
 }  // namespace
+
+std::optional<int64_t> Emitter::place_in_gradient(AccumulatorId id) const {
+  const Accumulator& accumulator = program.accumulators[id];
+  if (schedule.accumulators[id].form != AccumulatorForm::product || accumulator.contributions.size() != 1) return {};
+  const auto is_sum = [&](NodeId node) { return node && graph.op(node) == Op::accumulated && graph[node].payload == id.index; };
+  for (NodeId node : schedule.order[static_cast<size_t>(Phase::finish)])
+    if (std::ranges::any_of(graph.inputs(node), is_sum)) return {};
+  std::optional<int64_t> found;
+  int64_t first = 0;
+  for (const ProgramParam& param : program.params) {
+    if (is_sum(param.gradient)) {
+      if (found || param.type.shape != accumulator.type.shape) return {};
+      found = first;
+    }
+    first += element_count(param.type.shape);
+  }
+  return found;
+}
 
 llvm::Function* emit_products(ModuleContext& context) {
   const auto& areas = context.schedule.accumulators;
@@ -140,10 +165,17 @@ llvm::Function* emit_products(ModuleContext& context) {
   if (!any) return nullptr;
   Emitter e(context, Phase::finish, 1, "products_phase");
   for (uint32_t k = 0; k < areas.size(); ++k) {
-    if (areas[AccumulatorId{k}].form != AccumulatorForm::product) continue;
+    const AccumulatorId id{k};
+    if (areas[id].form != AccumulatorForm::product) continue;
+    const std::vector<Contribution>& contributions = e.program.accumulators[id].contributions;
+    if (const auto first = e.place_in_gradient(id)) {
+      llvm::Value* gradient = e.argument(offsetof(KernelArguments, gradient), e.b.getPtrTy());
+      GroupProduct(e, contributions[0].value, e.offset(gradient, *first * 8), true, false).emit();
+      continue;
+    }
     bool add = false;
-    for (const Contribution& contribution : e.program.accumulators[AccumulatorId{k}].contributions) {
-      GroupProduct(e, contribution.value, areas[AccumulatorId{k}].reduced, add).emit();
+    for (const Contribution& contribution : contributions) {
+      GroupProduct(e, contribution.value, e.offset(e.arena, areas[id].reduced), false, add).emit();
       add = true;
     }
   }

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -234,6 +235,8 @@ class Emitter {
   void clear_group_sums(llvm::Value* count);
   void add_to_group_sums(llvm::Value* step_of_block);
   void add_group_sums(llvm::Value* count);
+  // Where a product over the group is a param's gradient and nothing else: its first element there, written at once.
+  std::optional<int64_t> place_in_gradient(AccumulatorId) const;
   // The sums that init adds up in registers and over its lanes, where its chunks are the two halves of the tree or all of it.
   std::vector<AccumulatorId> sums_of_init() const;
 

@@ -408,7 +408,8 @@ TEST_CASE("the weight gradient of a layer natively") {
 TEST_CASE("the weight gradient of a layer outside time natively") {
   constexpr int64_t rows = 27, columns = 38;
   for (const bool in_one_sweep : {true, false})
-    for (const int uses : {1, 2}) {
+    // One product is the gradient, or what it is made of; two are added up.
+    for (const auto& [uses, read] : {std::pair{1, false}, {1, true}, {2, false}}) {
       ProgramBuilder p;
       p.program.model = "layer";
       p.program.has_gradient = true;
@@ -432,7 +433,8 @@ TEST_CASE("the weight gradient of a layer outside time natively") {
           p.program.phase[contribution.value] = Phase::init_backward;
         }
       p.phase = Phase::finish;
-      p.program.params[ParamId{0}].gradient = p.accumulate(weights, contributions);
+      const NodeId sum = p.accumulate(weights, contributions);
+      p.program.params[ParamId{0}].gradient = read ? p.mul(0.5, sum) : sum;
       verify_program(p.program);
       const Schedule schedule = make_schedule(p.program, {});
       CHECK(schedule.one_sweep == in_one_sweep);
