@@ -278,7 +278,7 @@ class ReversedLoop {
       e.before_body = e.marker("body");
       return step(now, i);
     });
-    for (const DeferredOuter& deferred : deferred_) e.flush_rest(deferred, taken);
+    for (const DeferredOuter& deferred : deferred_) e.flush_rest(deferred, taken, e.b.CreateSub(last, taken));
     finish(carried);
     e.b.CreateBr(done);
     e.b.SetInsertPoint(done);
@@ -352,9 +352,14 @@ class ReversedLoop {
       }
       if (array.leaf) e.values[array.leaf.index] = now;
     }
+    std::vector<std::array<EmittedValue, 2>> kept;
+    for (const DeferredOuter& deferred : deferred_) {
+      kept.push_back({e.kept_operand(deferred, 0, turn, e.time), e.kept_operand(deferred, 1, turn, e.time)});
+      for (int side = 0; side < 2; ++side) e.place(e.graph.input(deferred.node, side), kept.back()[static_cast<size_t>(side)]);
+    }
     e.emit_order();
     e.add_contributions(sums);
-    for (const DeferredOuter& deferred : deferred_) e.defer(deferred, turn);
+    for (size_t k = 0; k < deferred_.size(); ++k) e.defer(deferred_[k], turn, kept[k]);
     Emitter::Carried next;
     for (AdjointCarryId id : small_) {
       const NodeId value = program.carries[id].step_value;

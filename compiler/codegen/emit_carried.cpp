@@ -32,8 +32,9 @@ void Emitter::place(NodeId node, const EmittedValue& target) {
 }
 
 void Emitter::leave(NodeId node, const Shape& shape, const EmittedValue& target) {
-  if (!node) fill(target, shape, real(0));
-  else if (value(node).base != target.base) write(node, target);
+  if (!node) return fill(target, shape, real(0));
+  const auto found = values.find(node.index);
+  if (found == values.end() || found->second.base != target.base) write(node, target);
 }
 
 void Emitter::copy(const Shape& shape, const EmittedValue& from, const EmittedValue& to) {

@@ -9,6 +9,7 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -46,10 +47,18 @@ struct ModuleContext {
   int64_t most_groups = 1;
 };
 
+// Where some steps' values of an operand are: in a ring of the arena, or on the tape, backwards.
+struct KeptOperand {
+  bool on_tape = false;
+  int64_t ring = 0;
+  int64_t step_bytes = 0, element_bytes = 0;  // from one to the next
+};
+
 // The products of a large outer product, to be added to an accumulator's slots some steps at a time.
 struct DeferredOuter {
   NodeId node;
-  int64_t slots = 0, left_ring = 0, right_ring = 0;  // in the arena
+  int64_t slots = 0;  // in the arena
+  std::array<KeptOperand, 2> kept;
   int64_t rows = 0, columns = 0;
   llvm::Function* flush = nullptr;
 };
@@ -226,8 +235,10 @@ class Emitter {
   // emit_deferred.cpp
   bool is_deferred(AccumulatorId, const Contribution&) const;
   std::vector<DeferredOuter> deferred_outers();
-  void defer(const DeferredOuter&, llvm::Value* turn);
-  void flush_rest(const DeferredOuter&, llvm::Value* steps);
+  EmittedValue kept_operand(const DeferredOuter&, int side, llvm::Value* turn, llvm::Value* step);
+  void defer(const DeferredOuter&, llvm::Value* turn, const std::array<EmittedValue, 2>& places);
+  void flush(const DeferredOuter&, llvm::Value* turns, llvm::Value* step, llvm::Value* count);
+  void flush_rest(const DeferredOuter&, llvm::Value* turns, llvm::Value* step);
   void add_contributions(std::unordered_map<uint32_t, Carried>& in_registers);
   // emit_streamed.cpp: the sums over the group of the products of this phase, of `count` steps or one
   bool dead_beyond_count() const;
