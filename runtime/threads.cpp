@@ -1,6 +1,7 @@
 #include "runtime/threads.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 #if defined(__x86_64__)
 #include <xmmintrin.h>
@@ -37,6 +38,24 @@ constexpr uint64_t standard_mode = 0x1f80;
 constexpr uint64_t standard_mode = 0;
 #endif
 
+// Who waits for a moment only, as between the steps of a training run, does so awake: to be woken takes some 30 µs, as long as
+// a group of samples. Whether the condition came to hold.
+template <class Condition>
+bool holds_soon(const Condition& condition) {
+  constexpr auto patience = std::chrono::milliseconds(1);
+  const auto begin = std::chrono::steady_clock::now();
+  for (;;) {
+    for (int k = 0; k < 64; ++k) {
+      if (condition()) return true;
+#if defined(__x86_64__)
+      _mm_pause();
+#endif
+    }
+    if (std::chrono::steady_clock::now() - begin > patience) return false;
+    std::this_thread::yield();
+  }
+}
+
 }  // namespace
 
 StandardArithmetic::StandardArithmetic() : before_(floating_point_mode()) { set_floating_point_mode(standard_mode); }
@@ -51,7 +70,7 @@ ThreadPool::ThreadPool(int threads) {
 ThreadPool::~ThreadPool() {
   {
     const std::lock_guard lock(mutex_);
-    quit_ = true;
+    quit_.store(true);
   }
   start_.notify_all();
   for (std::thread& thread : threads_) thread.join();
@@ -62,16 +81,19 @@ void ThreadPool::work(int worker) {
   uint64_t seen = 0;
   for (;;) {
     Job job;
+    holds_soon([&] { return is_new(seen); });
     {
       std::unique_lock lock(mutex_);
-      start_.wait(lock, [&] { return quit_ || generation_ != seen; });
-      if (quit_) return;
-      seen = generation_;
+      ++asleep_;
+      start_.wait(lock, [&] { return is_new(seen); });
+      --asleep_;
+      if (quit_.load()) return;
+      seen = generation_.load();
       job = job_;
     }
     take_tasks(worker, job);
     const std::lock_guard lock(mutex_);
-    if (--busy_ == 0) done_.notify_all();
+    if (busy_.fetch_sub(1) == 1) done_.notify_all();
   }
 }
 
@@ -91,22 +113,26 @@ void ThreadPool::take_tasks(int worker, const Job& job) {
 
 int64_t ThreadPool::run(int64_t tasks, const std::function<void(int, int64_t)>& function, const std::atomic<bool>* stop) {
   const Job job{tasks, &function, stop};
+  bool someone_asleep = false;
   {
     const std::lock_guard lock(mutex_);
     job_ = job;
     next_ = 0;
     failed_ = false;
     error_ = nullptr;
-    busy_ = static_cast<int>(threads_.size());
-    ++generation_;
+    busy_.store(static_cast<int>(threads_.size()));
+    generation_.fetch_add(1);
+    someone_asleep = asleep_ > 0;
   }
-  start_.notify_all();
+  if (someone_asleep) start_.notify_all();
   {
     const StandardArithmetic arithmetic;
     take_tasks(0, job);
   }
+  const auto all_done = [&] { return busy_.load() == 0; };
+  holds_soon(all_done);
   std::unique_lock lock(mutex_);
-  done_.wait(lock, [&] { return busy_ == 0; });
+  done_.wait(lock, all_done);
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   return std::min(next_.load(), tasks);
 }

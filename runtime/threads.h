@@ -48,14 +48,16 @@ class ThreadPool {
   };
   void work(int worker);
   void take_tasks(int worker, const Job&);
+  bool is_new(uint64_t seen) const { return quit_.load() || generation_.load() != seen; }
 
   std::vector<std::thread> threads_;
   std::mutex mutex_;
   std::condition_variable start_, done_;
   Job job_;
-  uint64_t generation_ = 0;
-  int busy_ = 0;
-  bool quit_ = false;
+  std::atomic<uint64_t> generation_ = 0;  // written under the mutex, as are the next three
+  std::atomic<int> busy_ = 0;
+  std::atomic<bool> quit_ = false;
+  int asleep_ = 0;  // workers
   std::atomic<int64_t> next_ = 0;
   std::atomic<bool> failed_ = false;
   std::exception_ptr error_;
