@@ -251,9 +251,16 @@ void Emitter::write(NodeId node, const EmittedValue& target) {
 void Emitter::keep(NodeId node) {
   const Home home = schedule.home[node];
   if (program.phase[node] != phase || (home != Home::uniform && home != Home::sample && home != Home::tape)) return;
-  const EmittedValue& found = value(node);
+  EmittedValue& found = value(node);
   if (found.elements.empty() && (kind(graph.op(node)) != OpKind::leaf || places_.contains(node.index))) return;  // it is there
-  write(node, result(node));
+  const EmittedValue target = result(node);
+  write(node, target);
+  // Registers that are read with a varying index are read there.
+  if (found.elements.size() > 1 && found.base == nullptr && found.lanes == target.lanes) {
+    found.base = target.base;
+    found.strides = target.strides;
+    found.lane_width = target.lane_width;
+  }
 }
 
 EmittedValue Emitter::result(NodeId node) {
