@@ -214,7 +214,8 @@ NodeId make_softmax(Graph& graph, NodeId id) {
   const auto last = int64_t(shape.size()) - 1;
   const NodeId largest = op(Op::detach, {op(Op::reduce_max, {id}, {last})});
   const NodeId exponential = op(Op::exp, {op(Op::sub, {id, spread_last(graph, largest, shape.back())})});
-  return op(Op::div, {exponential, spread_last(graph, op(Op::reduce_sum, {exponential}, {last}), shape.back())});
+  const NodeId inverse = op(Op::div, {graph.constant(1.0), op(Op::reduce_sum, {exponential}, {last})});
+  return op(Op::mul, {exponential, spread_last(graph, inverse, shape.back())});
 }
 
 NodeId make_log_sum_exp(Graph& graph, NodeId id) {

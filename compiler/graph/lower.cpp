@@ -130,8 +130,12 @@ struct Lowering {
     const Value powers = call(Op::exp, {moved});
     const Value total = reduce(Op::reduce_sum, powers, rank(x) - 1);
     if (builtin == Builtin::logsumexp) return call(Op::add, {m, call(Op::log, {total})});
-    const Value whole = along_last(builtin == Builtin::softmax ? total : call(Op::log, {total}), shape(x));
-    return builtin == Builtin::softmax ? call(Op::div, {powers, whole}) : call(Op::sub, {moved, whole});
+    if (builtin == Builtin::softmax) {
+      // One division for all of an axis.
+      const Value inverse = call(Op::div, {frames.constant(Type{}, 1), total});
+      return call(Op::mul, {powers, along_last(inverse, shape(x))});
+    }
+    return call(Op::sub, {moved, along_last(call(Op::log, {total}), shape(x))});
   }
 
   Value concat(std::vector<Value> parts) const {
