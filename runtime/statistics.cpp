@@ -15,11 +15,16 @@ namespace {
 
 using Four [[gnu::vector_size(32)]] = double;
 
-// Σ term(x): sixteen sums side by side, which need not wait for each other, then a tree over them and what is left. A fixed
-// order.
+// Sixteen sums side by side, which need not wait for each other, then a tree over them and what is left. A fixed order.
+constexpr size_t ways = 16;
+double total_of(const Four (&sums)[4]) {
+  const Four sum = (sums[0] + sums[2]) + (sums[1] + sums[3]);
+  return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+}
+
+// Σ term(x)
 template <class Term>
 [[gnu::always_inline]] inline double sum_of(const double* values, size_t size, Term term) {
-  constexpr size_t ways = 16;
   Four sums[4]{};
   size_t at = 0;
   for (; at + ways <= size; at += ways)
@@ -30,28 +35,54 @@ template <class Term>
     }
   double rest = 0;
   for (; at < size; ++at) rest += term(values[at]);
-  const Four sum = (sums[0] + sums[2]) + (sums[1] + sums[3]);
-  return (sum[0] + sum[2]) + (sum[1] + sum[3]) + rest;
+  return total_of(sums) + rest;
 }
 
-[[gnu::always_inline]] inline double mean_of(const double* samples, size_t count) {
-  return sum_of(samples, count, [](auto x) { return x; }) / static_cast<double>(count);
-}
-[[gnu::always_inline]] inline double squares_of(const double* samples, size_t count, double mean) {
-  return sum_of(samples, count, [mean](auto x) { return (x - mean) * (x - mean); });
-}
-
-// Merges neighbours among 2 `pairs` equally large groups of `size` quantities, as merge() does.
-void merge_neighbours(double* mean, double* m2, size_t pairs, size_t size, double count) {
-  const double weight = count * 0.5;
-  for (size_t pair = 0; pair < pairs; ++pair) {
-    const double *left = mean + 2 * pair * size, *right = left + size;
-    const double *left_m2 = m2 + 2 * pair * size, *right_m2 = left_m2 + size;
-    for (size_t k = 0; k < size; ++k) {
-      const double step = right[k] - left[k], squares = left_m2[k] + right_m2[k];
-      mean[pair * size + k] = left[k] + step * 0.5;
-      m2[pair * size + k] = squares + step * step * weight;
+// Σ (x - c) and Σ (x - c)²
+struct TwoSums {
+  double first, second;
+};
+[[gnu::always_inline]] inline TwoSums sums_of(const double* values, size_t size, double c) {
+  Four sums[4]{}, squares[4]{};
+  size_t at = 0;
+  for (; at + ways <= size; at += ways)
+    for (size_t k = 0; k < 4; ++k) {
+      Four four;
+      std::memcpy(&four, values + at + 4 * k, sizeof four);
+      four -= c;
+      sums[k] += four;
+      squares[k] += four * four;
     }
+  double rest = 0, more = 0;
+  for (; at < size; ++at) {
+    const double x = values[at] - c;
+    rest += x;
+    more += x * x;
+  }
+  return {total_of(sums) + rest, total_of(squares) + more};
+}
+
+struct OneMoment {
+  double mean, m2;
+};
+
+// In one pass, about the first sample c: with S₁ = Σ (x - c) and S₂ = Σ (x - c)² the mean is c + S₁/n and M2 = S₂ - S₁²/n. c
+// being one of the samples, S₂ is at most n + 1 times M2, so that a group's subtraction costs six bits at most.
+[[gnu::always_inline]] inline OneMoment moment_of(const double* samples, size_t count) {
+  const double first = samples[0], n = static_cast<double>(count);
+  const auto [sum, squares] = sums_of(samples, count, first);
+  const double m2 = squares - sum * (sum / n);
+  return {first + sum / n, m2 > 0 ? m2 : m2 <= 0 ? 0 : squares};
+}
+
+// Merges the i-th group with the i-th of the second half of 2 `half` equally large ones of `size` quantities, as merge() does.
+void merge_halves(double* mean, double* m2, size_t half, size_t size, double count) {
+  const double weight = count * 0.5;
+  const double *others = mean + half * size, *other_m2 = m2 + half * size;
+  for (size_t k = 0; k < half * size; ++k) {
+    const double step = others[k] - mean[k];
+    mean[k] += step * 0.5;
+    m2[k] = m2[k] + other_m2[k] + step * step * weight;
   }
 }
 
@@ -64,9 +95,9 @@ bool all_finite(std::span<const double> values) {
 
 void set_moments(Moments& result, std::span<const double> samples) {
   result.count = static_cast<double>(samples.size());
-  const double mean = mean_of(samples.data(), samples.size());
-  result.mean.assign(1, mean);
-  result.m2.assign(1, squares_of(samples.data(), samples.size(), mean));
+  const OneMoment moment = moment_of(samples.data(), samples.size());
+  result.mean.assign(1, moment.mean);
+  result.m2.assign(1, moment.m2);
   result.waiting = 0;
 }
 
@@ -234,19 +265,26 @@ bool BlockReduction::add(std::span<const double> objective) {
 
 bool BlockReduction::add_full_groups(std::span<const double> objectives, std::span<const double> gradient_sums) {
   const size_t groups = objectives.size() / group_size, size = gradient_sums.size() / groups;
-  // Of each group the objective, then the gradient.
+  // Of each group the objective, then the gradient. Groups lie in bit-reversed order, so that neighbours, those that differ in
+  // the last bit, lie half of all apart.
   const size_t width = 1 + size;
   mean_.resize(groups * width);
   m2_.assign(groups * width, 0.0);
   double *mean = mean_.data(), *m2 = m2_.data();
+  size_t place = 0;
   for (size_t g = 0; g < groups; ++g) {
-    mean[g * width] = mean_of(objectives.data() + g * group_size, group_size);
-    for (size_t k = 0; k < size; ++k) mean[g * width + 1 + k] = gradient_sums[g * size + k] * (1.0 / group_size);
+    const OneMoment moment = moment_of(objectives.data() + g * group_size, group_size);
+    mean[place * width] = moment.mean;
+    m2[place * width] = moment.m2;
+    for (size_t k = 0; k < size; ++k) mean[place * width + 1 + k] = gradient_sums[g * size + k] * (1.0 / group_size);
+    // One more, from the highest bit down.
+    size_t bit = groups / 2;
+    for (; (place & bit) != 0; bit /= 2) place ^= bit;
+    place |= bit;
   }
-  for (size_t g = 0; g < groups; ++g) m2[g * width] = squares_of(objectives.data() + g * group_size, group_size, mean[g * width]);
   int level = 0;
   double count = group_size;
-  for (size_t pairs = groups / 2; pairs > 0; pairs /= 2, count *= 2, ++level) merge_neighbours(mean, m2, pairs, width, count);
+  for (size_t half = groups / 2; half > 0; half /= 2, count *= 2, ++level) merge_halves(mean, m2, half, width, count);
   Partial& partial = push(level).partial;
   partial.objective.count = partial.gradient.count = count;
   partial.objective.waiting = partial.gradient.waiting = 0;

@@ -239,3 +239,25 @@ TEST_CASE("tasks keep subnormal numbers whatever the host does", "[threads]") {
   CHECK((after & 0x8040) == 0x8040);
 }
 #endif
+
+TEST_CASE("moments of a group far from zero, with an outlier first, and of equal samples", "[statistics]") {
+  std::mt19937_64 random(3);
+  std::normal_distribution<double> normal;
+  for (const double offset : {0.0, 1e8, -3e12})
+    for (const double first : {0.0, 1e6}) {
+      std::vector<double> samples(64);
+      for (double& x : samples) x = offset + normal(random);
+      samples[0] += first;
+      long double mean = 0, squares = 0;
+      for (const double x : samples) mean += static_cast<long double>(x) / 64;
+      for (const double x : samples) squares += (x - mean) * (x - mean);
+      Moments moments;
+      set_moments(moments, samples);
+      CHECK(moments.mean[0] == Approx(static_cast<double>(mean)).epsilon(1e-13));
+      CHECK(moments.m2[0] == Approx(static_cast<double>(squares)).epsilon(1e-13));
+    }
+  Moments moments;
+  set_moments(moments, std::vector<double>(64, 0.1));
+  CHECK(moments.mean[0] == 0.1);
+  CHECK(moments.m2[0] == 0);
+}
