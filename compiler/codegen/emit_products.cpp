@@ -22,8 +22,8 @@ class GroupProduct {
         to_bytes_(as_doubles ? 8 : e.real_bytes()),
         add_(add),
         vector_(llvm::FixedVectorType::get(e.real_type(), static_cast<unsigned>(width_))) {
-    left_ = e.offset(e.arena, e.schedule.offset[product_operand(e.graph, outer, 0)]);
-    right_ = e.offset(e.arena, e.schedule.offset[product_operand(e.graph, outer, 1)]);
+    left_ = e.offset(e.arena, kept_at(e.graph, e.schedule, product_operand(e.graph, outer, 0)));
+    right_ = e.offset(e.arena, kept_at(e.graph, e.schedule, product_operand(e.graph, outer, 1)));
     panel_ = e.new_buffer(Type{Scalar::real, 0, {group_size, panel_vectors * width_}}, false).base;
   }
 

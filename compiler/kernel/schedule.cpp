@@ -189,7 +189,13 @@ class Scheduler {
   static bool is_once_a_group(Phase phase) {
     return phase == Phase::init || phase == Phase::final || phase == Phase::final_backward || phase == Phase::init_backward;
   }
+  // Rows of an input and draws made for a whole group are there anyway.
+  bool is_there(NodeId node) const {
+    const Op op = graph_.op(node);
+    return op == Op::input || (is_filled(op) && program_.phase[node] == Phase::init);
+  }
   bool can_be_kept(NodeId node) const {
+    if (is_there(node)) return true;
     const OpKind node_kind = kind(graph_.op(node));
     return has_lanes(program_, node) && graph_.type(node).scalar != Scalar::boolean && is_once_a_group(program_.phase[node]) &&
            (node_kind == OpKind::elementwise || node_kind == OpKind::linear || node_kind == OpKind::reduction);
@@ -218,7 +224,9 @@ class Scheduler {
       if (!all) continue;
       product_[AccumulatorId{k}] = true;
       for (const Contribution& contribution : accumulator.contributions) {
-        for (int side : {0, 1}) out_.home[product_operand(graph_, contribution.value, side)] = Home::sample;
+        for (int side : {0, 1})
+          if (const NodeId operand = product_operand(graph_, contribution.value, side); !is_there(operand))
+            out_.home[operand] = Home::sample;
         std::erase(out_.order[index_of(program_.phase[contribution.value])], contribution.value);
       }
     }
@@ -551,8 +559,14 @@ int64_t slot_bytes(const Type& type, bool lanes, int64_t real_bytes) {
 
 NodeId product_operand(const Graph& graph, NodeId outer, int side) {
   NodeId operand = graph.input(outer, side);
-  while (graph.op(operand) == Op::reshape) operand = graph.input(operand, 0);
+  while (graph.op(operand) == Op::reshape || kind(graph.op(operand)) == OpKind::control) operand = graph.input(operand, 0);
   return operand;
+}
+
+int64_t kept_at(const Graph& graph, const Schedule& schedule, NodeId operand) {
+  const uint32_t payload = graph[operand].payload;
+  if (graph.op(operand) == Op::input) return schedule.inputs[InputId{payload}];
+  return is_filled(graph.op(operand)) ? schedule.noises[NoiseId{payload}].offset : schedule.offset[operand];
 }
 
 Schedule make_schedule(const Program& program, const ScheduleOptions& options) { return Scheduler(program, options).run(); }

@@ -107,6 +107,7 @@ struct StepRange {
 
 // What is kept of an outer product's operand: the array itself, whatever its shape.
 NodeId product_operand(const Graph&, NodeId outer, int side);
+int64_t kept_at(const Graph&, const Schedule&, NodeId operand);  // in the arena: [element][64]
 
 inline bool has_lanes(const Program& program, NodeId node) { return (program.rate[node] & rate_sample) != 0; }
 // Bytes of a value in a slot that outlives its phase.

@@ -404,19 +404,30 @@ TEST_CASE("the weight gradient of a layer natively") {
 }
 
 // The same for a layer outside time: the operands of the product are kept for all samples. Its adjoint is computed in init, so
-// that no backward phase is left, or in init_backward; its tiles do not fill the matrix; and the layer is used twice.
+// that no backward phase is left, or in init_backward; its tiles do not fill the matrix; and the layer is used twice. What it is
+// fed is computed, drawn or given.
 TEST_CASE("the weight gradient of a layer outside time natively") {
   constexpr int64_t rows = 27, columns = 38;
+  enum class Fed { computed, drawn, given };
   for (const bool in_one_sweep : {true, false})
     // One product is the gradient, or what it is made of; two are added up.
-    for (const auto& [uses, read] : {std::pair{1, false}, {1, true}, {2, false}}) {
+    for (const auto& [uses, read, fed] : {std::tuple{1, false, Fed::computed},
+                                          {1, true, Fed::drawn},
+                                          {1, false, Fed::given},
+                                          {2, false, Fed::computed},
+                                          {2, true, Fed::drawn}}) {
       ProgramBuilder p;
       p.program.model = "layer";
       p.program.has_gradient = true;
       const NodeId weights = p.param("W", real({rows, columns}));
       p.phase = Phase::init;
-      const NodeId noise = p.noise(Op::noise_normal, "x", real({columns}));
-      const NodeId x = p.unary(Op::tanh, noise);
+      const NodeId source = fed == Fed::given ? p.input("x", real({columns})) : p.noise(Op::noise_normal, "x", real({columns}));
+      const NodeId x = p.unary(fed == Fed::computed ? Op::tanh : Op::stop, source);
+      std::vector<InputRows> inputs(fed == Fed::given ? 1 : 0);
+      for (InputRows& input : inputs) {
+        input.rows = 70;
+        for (int64_t k = 0; k < columns * 70; ++k) input.values.push_back(std::cos(static_cast<double>(k)));
+      }
       const NodeId y = p.unary(Op::tanh, p.make(Op::matmul, {weights, x}, {0}));
       const NodeId z = p.unary(Op::sin, p.make(Op::matmul, {weights, p.mul(x, x)}, {0}));
       p.program.objective_init = p.make(Op::reduce_sum, {uses == 1 ? p.mul(y, y) : p.mul(y, z)}, {0});
@@ -441,9 +452,9 @@ TEST_CASE("the weight gradient of a layer outside time natively") {
       CHECK(schedule.accumulators[AccumulatorId{0}].form == AccumulatorForm::product);
       ParamArrays params(1);
       for (int64_t k = 0; k < rows * columns; ++k) params[0].push_back(0.3 * std::sin(static_cast<double>(k)));
-      CHECK(difference<double>(p.program, params, {}, 5, 64) <= 1e-12);
-      CHECK(difference<double>(p.program, params, {}, 5, 23) <= 1e-12);
-      CHECK(difference<float>(p.program, params, {}, 5, 23) <= 1e-4);
+      CHECK(difference<double>(p.program, params, inputs, 5, 64) <= 1e-12);
+      CHECK(difference<double>(p.program, params, inputs, 5, 23) <= 1e-12);
+      CHECK(difference<float>(p.program, params, inputs, 5, 23) <= 1e-4);
     }
 }
 
