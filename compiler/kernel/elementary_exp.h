@@ -55,11 +55,18 @@ Real<B> scale_by_halves(Real<B> x, Real<B> k) {
   return scale(x, bits(k + F::rounder) - F::bits_of(F::rounder));
 }
 
+// x within low … high, by one instruction each. NaN stays.
+template <class B>
+Real<B> clamp(Real<B> x, double low, double high) {
+  const Real<B> bounded = select(high < x, high, x);
+  return select(bounded < low, low, bounded);
+}
+
 // Beyond these arguments e^x is 0 or infinite. NaN stays.
 template <class B>
 Real<B> clamp_exponent(Real<B> x) {
   constexpr double low = is_double<B> ? -746 : -104, high = is_double<B> ? 710 : 89;
-  return select(x < low, low, select(high < x, high, x));
+  return clamp(x, low, high);
 }
 
 // e^(x + low) 2^shift, |low| tiny. x within clamp_exponent's range.
@@ -82,7 +89,7 @@ template <class B>
 Real<B> expm1_unsigned(Real<B> x) {
   using F = Format<B>;
   constexpr double low = is_double<B> ? -40 : -20, high = is_double<B> ? 710 : 89;
-  const ReducedExponent<B> reduced = reduce_exponent(select(x < low, low, select(high < x, high, x)));
+  const ReducedExponent<B> reduced = reduce_exponent(clamp(x, low, high));
   const Real<B> r = reduced.r;
   const Real<B> half = value((reduced.whole + static_cast<uint64_t>(F::bias - 1)) << F::mantissa_bits);
   return 2.0 * fma(half, fma(exp_tail(r), r * r, r), half - 0.5);
