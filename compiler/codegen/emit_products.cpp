@@ -2,6 +2,8 @@
 // all lanes. Columns of the right one are turned, a panel at a time, so that a vector holds neighbouring columns of one
 // sample; the panel stays in the first cache while tiles of 6 rows by 4 vectors are summed in registers, sample by sample
 // in order: a sum is a chain of fused multiply-adds over the samples that count, whatever the tile.
+#include <llvm/IR/Intrinsics.h>
+
 #include "compiler/codegen/emitter.h"
 
 namespace alea {
@@ -91,9 +93,11 @@ class GroupProduct {
     const int64_t vectors = (columns + width_ - 1) / width_, vector_bytes = width_ * e.real_bytes(),
                   row_bytes = group_size * e.real_bytes();
     llvm::Value* left = e.offset(left_, first_row, row_bytes);
+    llvm::Value* corner = e.offset(e.offset(to_, first_row, columns_ * to_bytes_), first_column, to_bytes_);
     const Emitter::Carried sums = e.rolled_loop(
         e.sample_count(), Emitter::Carried(static_cast<size_t>(rows * vectors), llvm::Constant::getNullValue(vector_)),
         [&](llvm::Value* sample, Emitter::Carried so_far) {
+          fetch_line(corner, columns, sample);
           llvm::Value* from = e.offset(panel_, sample, panel_vectors * vector_bytes);
           std::vector<llvm::Value*> across;
           for (int64_t v = 0; v < vectors; ++v)
@@ -111,7 +115,6 @@ class GroupProduct {
           return so_far;
         });
     const llvm::Align align(static_cast<uint64_t>(to_bytes_));
-    llvm::Value* corner = e.offset(e.offset(to_, first_row, columns_ * to_bytes_), first_column, to_bytes_);
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t v = 0; v < vectors; ++v) {
         llvm::Value* value = sums[static_cast<size_t>(r * vectors + v)];
@@ -126,6 +129,16 @@ class GroupProduct {
         if (add_) value = e.b.CreateFAdd(e.b.CreateAlignedLoad(value->getType(), at, align), value);
         e.b.CreateAlignedStore(value, at, align);
       }
+  }
+
+  // One after another, the lines of the result are on their way while the tile is summed.
+  void fetch_line(llvm::Value* corner, int64_t columns, llvm::Value* sample) {
+    constexpr int64_t line = 64;
+    const int64_t lines = std::max<int64_t>(columns * to_bytes_ / line, 1);
+    llvm::Value* row = e.offset(corner, e.b.CreateUDiv(sample, e.i64(lines)), columns_ * to_bytes_);
+    e.b.CreateIntrinsic(
+        llvm::Intrinsic::prefetch, {e.b.getPtrTy()},
+        {e.offset(row, e.b.CreateURem(sample, e.i64(lines)), line), e.b.getInt32(1), e.b.getInt32(3), e.b.getInt32(1)});
   }
 
   Emitter& e;
