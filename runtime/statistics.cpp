@@ -4,10 +4,12 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <utility>
 
 #include "compiler/kernel/program.h"
+#include "dsl/diagnostic.h"
 
 namespace alea {
 
@@ -98,72 +100,107 @@ void set_moments(Moments& result, std::span<const double> samples) {
   const OneMoment moment = moment_of(samples.data(), samples.size());
   result.mean.assign(1, moment.mean);
   result.m2.assign(1, moment.m2);
-  result.waiting = 0;
-}
-
-void set_moments_of_sums(Moments& result, double count) {
-  result.count = count;
-  result.waiting = 1;
+  result.sums.clear();
 }
 
 namespace {
 
 constexpr double full = group_size;
 
-// Two full groups, known by their sums, of one quantity.
-struct Two {
-  double mean, m2;
+// So many groups wait; fewer where they would take more memory than that of a cache.
+size_t most_waiting(size_t size) {
+  constexpr size_t many = 16, few = 4, largest = size_t{16} << 20;
+  return many * size * sizeof(double) <= largest ? many : few;
+}
+
+using Eight [[gnu::vector_size(64)]] = double;
+
+template <class T>
+struct MomentOf {
+  T mean, m2;
 };
-[[gnu::always_inline]] inline Two merge_sums(double left, double right) {
-  const double own = left * (1 / full), step = right * (1 / full) - own;
-  return {own + step * 0.5, step * step * (full * 0.5)};
+
+// Of full groups that are known by their sums, from `at` on.
+template <size_t groups, class T>
+[[gnu::always_inline]] inline MomentOf<T> moment_of_sums(const double* const* sums, size_t at) {
+  if constexpr (groups == 1) {
+    T sum;
+    std::memcpy(&sum, sums[0] + at, sizeof sum);
+    return {sum * (1 / full), T{}};
+  } else {
+    const MomentOf<T> a = moment_of_sums<groups / 2, T>(sums, at), b = moment_of_sums<groups / 2, T>(sums + groups / 2, at);
+    const T step = b.mean - a.mean, between = step * step * (full * groups / 4);
+    if constexpr (groups == 2) return {a.mean + step * 0.5, between};
+    else return {a.mean + step * 0.5, a.m2 + b.m2 + between};
+  }
+}
+
+// The mean takes the place of the first group's sums, M2 that of the second's.
+template <size_t groups>
+void merge_sums(std::vector<Numbers>& sums) {
+  const double* from[groups];
+  for (size_t g = 0; g < groups; ++g) from[g] = sums[g].data();
+  double *mean = sums[0].data(), *m2 = sums[1].data();
+  const size_t size = sums[0].size();
+  size_t at = 0;
+  const auto merge_at = [&]<class T>(T) {
+    const MomentOf<T> moment = moment_of_sums<groups, T>(from, at);
+    std::memcpy(mean + at, &moment.mean, sizeof moment.mean);
+    std::memcpy(m2 + at, &moment.m2, sizeof moment.m2);
+    at += sizeof(T) / sizeof(double);
+  };
+  while (at + 8 <= size) merge_at(Eight{});
+  while (at < size) merge_at(0.0);
+}
+
+// What is not needed any longer joins `spares`.
+void finish_moments(Moments& moments, std::vector<Numbers>& spares) {
+  std::vector<Numbers>& sums = moments.sums;
+  switch (sums.size()) {
+    case 0: return;
+    case 1:
+      for (double& sum : sums[0]) sum /= moments.count;
+      moments.m2.assign(sums[0].size(), 0.0);
+      moments.mean.swap(sums[0]);
+      break;
+    case 2: merge_sums<2>(sums); break;
+    case 4: merge_sums<4>(sums); break;
+    case 8: merge_sums<8>(sums); break;
+    case 16: merge_sums<16>(sums); break;
+    default: internal_error("groups wait that are not a power of two");
+  }
+  if (sums.size() > 1) {
+    moments.mean.swap(sums[0]);
+    moments.m2.swap(sums[1]);
+  }
+  for (Numbers& sum : sums)
+    if (sum.capacity() > 0) spares.push_back(std::move(sum));
+  sums.clear();
 }
 
 }  // namespace
 
 void finish_moments(Moments& moments) {
-  double *mean = moments.mean.data(), *m2 = moments.m2.data();
-  const size_t size = moments.mean.size();
-  if (moments.waiting == 1) {
-    for (size_t k = 0; k < size; ++k) mean[k] /= moments.count;
-    moments.m2.assign(size, 0.0);
-  } else if (moments.waiting == 2) {
-    for (size_t k = 0; k < size; ++k) {
-      const Two two = merge_sums(mean[k], m2[k]);
-      mean[k] = two.mean;
-      m2[k] = two.m2;
-    }
-  }
-  moments.waiting = 0;
+  std::vector<Numbers> unneeded;
+  finish_moments(moments, unneeded);
 }
 
-void merge(Moments& left, Moments& right) {
-  const size_t size = left.mean.size();
-  if (left.waiting == 1 && right.waiting == 1 && left.count == full && right.count == full) {
-    left.m2.swap(right.mean);
-    left.count += right.count;
-    left.waiting = 2;
+void merge(Moments& left, Moments& right, std::vector<Numbers>& spares) {
+  if (!left.sums.empty() && left.sums.size() == right.sums.size() && left.count == right.count &&
+      left.count == full * static_cast<double>(left.sums.size())) {
+    for (Numbers& sum : right.sums) left.sums.push_back(std::move(sum));
+    right.sums.clear();
+    left.count *= 2;
+    if (left.sums.size() == most_waiting(left.sums[0].size())) finish_moments(left, spares);
     return;
   }
-  double *mean = left.mean.data(), *m2 = left.m2.data();
-  if (left.waiting == 2 && right.waiting == 2) {
-    const double *others = right.mean.data(), *more_others = right.m2.data();
-    for (size_t k = 0; k < size; ++k) {
-      const Two a = merge_sums(mean[k], m2[k]), b = merge_sums(others[k], more_others[k]);
-      const double step = b.mean - a.mean;
-      mean[k] = a.mean + step * 0.5;
-      m2[k] = a.m2 + b.m2 + step * step * full;
-    }
-    left.count += right.count;
-    left.waiting = 0;
-    return;
-  }
-  finish_moments(left);
-  finish_moments(right);
+  finish_moments(left, spares);
+  finish_moments(right, spares);
   const double count = left.count + right.count;
   const double share = right.count / count, weight = left.count * share;
-  m2 = left.m2.data();
+  double *mean = left.mean.data(), *m2 = left.m2.data();
   const double *others = right.mean.data(), *other_m2 = right.m2.data();
+  const size_t size = left.mean.size();
   for (size_t k = 0; k < size; ++k) {
     const double own = mean[k], step = others[k] - own;
     mean[k] = own + step * share;
@@ -172,13 +209,16 @@ void merge(Moments& left, Moments& right) {
   left.count = count;
 }
 
-bool all_finite(const Moments& moments) { return all_finite(moments.mean) && (moments.waiting < 2 || all_finite(moments.m2)); }
+bool all_finite(const Moments& moments) {
+  const auto finite = [](const Numbers& numbers) { return all_finite(std::span<const double>(numbers)); };
+  return moments.sums.empty() ? finite(moments.mean) : std::ranges::all_of(moments.sums, finite);
+}
 
 namespace {
 
-void merge(Partial& left, Partial& right) {
-  merge(left.objective, right.objective);
-  merge(left.gradient, right.gradient);
+void merge(Partial& left, Partial& right, std::vector<Numbers>& spares) {
+  merge(left.objective, right.objective, spares);
+  merge(left.gradient, right.gradient, spares);
   left.groups += right.groups;
 }
 
@@ -186,28 +226,41 @@ void merge(Partial& left, Partial& right) {
 
 Partial TreeReduction::add(int level, int64_t index, Partial partial) {
   Place place{level, index};
+  std::vector<Numbers> unneeded;
   for (;;) {
     Partial sibling;
     {
       const std::lock_guard lock(mutex_);
+      std::ranges::move(unneeded, std::back_inserter(spare_numbers_));
+      unneeded.clear();
       const Place other{place.level, place.index ^ 1};
       const auto found = waiting_.find(other);
       if (found == waiting_.end() || found->first.level != other.level) {
         waiting_.emplace(place, std::move(partial));
         most_ = std::max(most_, waiting_.size());
-        if (spares_.empty()) return {};
-        Partial spare = std::move(spares_.back());
-        spares_.pop_back();
-        return spare;
+        return spare();
       }
       sibling = std::move(found->second);
       waiting_.erase(found);
     }
     if ((place.index & 1) != 0) std::swap(partial, sibling);
-    merge(partial, sibling);
+    merge(partial, sibling, unneeded);
     take_back(std::move(sibling));
     place = {place.level + 1, place.index >> 1};
   }
+}
+
+Partial TreeReduction::spare() {
+  Partial spare;
+  if (!spares_.empty()) {
+    spare = std::move(spares_.back());
+    spares_.pop_back();
+  }
+  if (spare.gradient.mean.capacity() == 0 && !spare_numbers_.empty()) {
+    spare.gradient.mean = std::move(spare_numbers_.back());
+    spare_numbers_.pop_back();
+  }
+  return spare;
 }
 
 // The tree's missing right ends merge from the right: each smaller tree into the larger one to its left.
@@ -217,11 +270,11 @@ Partial TreeReduction::finish() {
   result.groups = 0;
   while (!waiting_.empty()) {
     auto last = waiting_.extract(std::prev(waiting_.end()));
-    if (result.groups != 0) merge(last.mapped(), result);
+    if (result.groups != 0) merge(last.mapped(), result, spare_numbers_);
     std::swap(result, last.mapped());
     if (last.mapped().groups != 0) spares_.push_back(std::move(last.mapped()));
   }
-  finish_moments(result.gradient);
+  finish_moments(result.gradient, spare_numbers_);
   return result;
 }
 
@@ -240,7 +293,7 @@ BlockReduction::Entry& BlockReduction::push(int level) {
 
 void BlockReduction::merge_equal_levels() {
   while (size_ > 1 && stack_[size_ - 2].level == stack_[size_ - 1].level) {
-    merge(stack_[size_ - 2].partial, stack_[size_ - 1].partial);
+    merge(stack_[size_ - 2].partial, stack_[size_ - 1].partial, spares_);
     ++stack_[size_ - 2].level;
     --size_;
   }
@@ -248,15 +301,23 @@ void BlockReduction::merge_equal_levels() {
 
 std::span<double> BlockReduction::next_sums(size_t size) {
   if (size_ == stack_.size()) stack_.emplace_back();
-  std::vector<double>& sums = stack_[size_].partial.gradient.mean;
-  sums.resize(size);
-  return sums;
+  Moments& next = stack_[size_].partial.gradient;
+  if (next.sums.empty()) {
+    if (!spares_.empty()) {
+      next.sums.push_back(std::move(spares_.back()));
+      spares_.pop_back();
+    } else {
+      next.sums.push_back(std::move(next.mean.capacity() > 0 ? next.mean : next.m2));
+    }
+  }
+  next.sums[0].resize(size);
+  return next.sums[0];
 }
 
 bool BlockReduction::add(std::span<const double> objective) {
   Partial& leaf = push(0).partial;
   set_moments(leaf.objective, objective);
-  set_moments_of_sums(leaf.gradient, static_cast<double>(objective.size()));
+  leaf.gradient.count = static_cast<double>(objective.size());
   // A mean may overflow where no sample does.
   const bool finite = std::isfinite(leaf.objective.mean[0]) || all_finite(objective);
   merge_equal_levels();
@@ -287,7 +348,8 @@ bool BlockReduction::add_full_groups(std::span<const double> objectives, std::sp
   for (size_t half = groups / 2; half > 0; half /= 2, count *= 2, ++level) merge_halves(mean, m2, half, width, count);
   Partial& partial = push(level).partial;
   partial.objective.count = partial.gradient.count = count;
-  partial.objective.waiting = partial.gradient.waiting = 0;
+  partial.objective.sums.clear();
+  partial.gradient.sums.clear();
   partial.objective.mean.assign(1, mean[0]);
   partial.objective.m2.assign(1, m2[0]);
   partial.gradient.mean.assign(mean + 1, mean + width);

@@ -5,28 +5,42 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <new>
 #include <span>
 #include <vector>
 
 namespace alea {
 
+// Numbers that begin at a cache line.
+template <class T>
+struct LineAllocator {
+  using value_type = T;
+  static constexpr std::align_val_t line{64};
+  LineAllocator() = default;
+  template <class U>
+  explicit LineAllocator(const LineAllocator<U>&) {}
+  T* allocate(size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), line)); }
+  void deallocate(T* numbers, size_t) { ::operator delete(numbers, line); }
+  bool operator==(const LineAllocator&) const = default;
+};
+using Numbers = std::vector<double, LineAllocator<double>>;
+
 bool all_finite(std::span<const double> values);
 
 // Of one quantity or many at once: the number of samples, their mean, and M2 = Σ count (value - mean)². Groups of which only
-// sums are known wait, so that four of them merge in one pass over many quantities: then `mean` holds the sums of one group,
-// and `m2`, where there are two full groups, those of the other.
+// sums are known wait for others, so that up to sixteen merge in one pass over many quantities: 2^k full groups, in their order,
+// or one group. Then `mean` and `m2` are memory alone.
 struct Moments {
   double count = 0;
-  std::vector<double> mean, m2;
-  int waiting = 0;  // groups of which there are sums: 0, 1 or 2
+  Numbers mean, m2;
+  std::vector<Numbers> sums;  // of groups that wait
 };
 void set_moments(Moments&, std::span<const double> samples);  // of one quantity
-// Of many, each known by its sum over `count` samples alone, which are in `mean` already.
-void set_moments_of_sums(Moments&, double count);
-void finish_moments(Moments&);    // so that mean and M2 are what they are called
-bool all_finite(const Moments&);  // the means or sums; a sum that is not stays so in every merger
+void finish_moments(Moments&);                                // so that no group waits
+bool all_finite(const Moments&);                              // the means or sums; a sum that is not stays so in every merger
 // mean = (n_a mean_a + n_b mean_b) / n, M2 = M2_a + M2_b + n_a n_b / n (mean_b - mean_a)²
-void merge(Moments& left, Moments& right);  // leaves of `right` its memory alone
+// Leaves of `right` its memory alone; arrays that were in neither and are no longer needed join `spares`.
+void merge(Moments& left, Moments& right, std::vector<Numbers>& spares);
 
 struct Partial {
   Moments objective;  // over samples
@@ -53,7 +67,9 @@ class TreeReduction {
   };
   std::mutex mutex_;
   std::map<Place, Partial> waiting_;
+  Partial spare();  // with the lock
   std::vector<Partial> spares_;
+  std::vector<Numbers> spare_numbers_;
   size_t most_ = 0;
 };
 
@@ -83,6 +99,7 @@ class BlockReduction {
   void merge_equal_levels();
   std::vector<Entry> stack_;
   size_t size_ = 0;
+  std::vector<Numbers> spares_;
   std::vector<double> mean_, m2_;
 };
 

@@ -29,8 +29,8 @@ Partial group_partial(int64_t group, int64_t count) {
   }
   Partial partial;
   set_moments(partial.objective, samples);
-  partial.gradient.mean = sum;
-  set_moments_of_sums(partial.gradient, static_cast<double>(count));
+  partial.gradient.sums.emplace_back(sum.begin(), sum.end());
+  partial.gradient.count = static_cast<double>(count);
   return partial;
 }
 
@@ -126,6 +126,50 @@ TEST_CASE("blocks of groups reduce to the same bits as groups alone", "[statisti
   objectives[70] = 1;
   CHECK_FALSE(BlockReduction().add_full_groups(objectives, std::vector<double>{1, NAN}));
   CHECK(BlockReduction().add_full_groups(objectives, std::vector<double>{1, 2}));
+}
+
+// Many quantities are merged some at a time, sixteen groups in one pass, or four where the quantities are very many: to the bit
+// as each alone.
+TEST_CASE("many quantities merge as each alone", "[statistics]") {
+  const auto sum_of = [](int64_t group, size_t k) {
+    return 100 * std::sin(static_cast<double>(group) + 0.1 * static_cast<double>(k));
+  };
+  const std::vector<double> objective(64, 1.0), short_objective(9, 1.0);
+  const auto reduced_from = [&](int64_t groups, size_t first, size_t size) {
+    TreeReduction tree;
+    BlockReduction block;
+    for (int64_t group = 0; group < groups; ++group) {
+      const std::span<double> sums = block.next_sums(size);
+      for (size_t k = 0; k < size; ++k) sums[k] = sum_of(group, first + k);
+      block.add(group + 1 < groups ? objective : short_objective);
+      block.move_to(tree, group);
+    }
+    return tree.finish().gradient;
+  };
+  for (const size_t size : {size_t{21}, size_t{140'000}})
+    for (const int64_t groups : {1, 2, 9, 39}) {
+      if (size > 21 && groups > 9) continue;
+      const Moments all = reduced_from(groups, 0, size);
+      REQUIRE(all.mean.size() == size);
+      REQUIRE(all.m2.size() == size);
+      for (const size_t k : {size_t{0}, size_t{7}, size_t{8}, size_t{20}, size - 1}) {
+        const Moments one = reduced_from(groups, k, 1);
+        CHECK(all.mean[k] == one.mean[0]);
+        CHECK(all.m2[k] == one.m2[0]);
+      }
+      long double mean = 0, squares = 0, samples = 0;
+      for (int64_t group = 0; group < groups; ++group) {
+        mean += sum_of(group, 5);
+        samples += group + 1 < groups ? 64 : 9;
+      }
+      mean /= samples;
+      for (int64_t group = 0; group < groups; ++group) {
+        const long double count = group + 1 < groups ? 64 : 9, step = sum_of(group, 5) / count - mean;
+        squares += count * step * step;
+      }
+      CHECK(all.mean[5] == Approx(static_cast<double>(mean)).epsilon(1e-12));
+      CHECK(all.m2[5] == Approx(static_cast<double>(squares)).epsilon(1e-11).margin(1e-12));
+    }
 }
 
 TEST_CASE("in order, only about log2(groups) partials wait", "[statistics]") {
