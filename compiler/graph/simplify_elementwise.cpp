@@ -214,7 +214,8 @@ NodeId Simplifier::product(NodeId a, NodeId b) {
     if (is(a, Op::negate) && graph.is_constant(b)) return as_result(build(Op::mul, {of(a), negate(b)}));
     if (is(a, Op::negate)) return as_result(negate(build(Op::mul, {of(a), b})));
     if (is(b, Op::negate)) return as_result(negate(build(Op::mul, {a, of(b)})));
-    return {};
+    if (const NodeId softmax = simplify_softmax(graph, a, b, span)) return softmax;
+    return simplify_softmax(graph, b, a, span);
   }
   // a / 1 = a,  a / (−1) = −a,  (−a) / b = −(a / b),  a / (−b) = −(a / b)
   if (is_value(b, 1)) return as_result(a);
