@@ -252,7 +252,13 @@ void Emitter::emit_elements(NodeId node, const std::function<llvm::Value*(const 
     return;
   }
   const EmittedValue target = result(node);
-  each(shape, [&](const Index& index) { store(target, index, compute(index)); });
+  const auto body = [&](const Index& index) { store(target, index, compute(index)); };
+  if (row_ == nullptr) each(shape, body);
+  else
+    each({shape.begin() + 1, shape.end()}, [&](Index index) {
+      index.insert(index.begin(), row_);
+      body(index);
+    });
   values[node.index] = target;
 }
 

@@ -294,6 +294,12 @@ EmittedValue Emitter::contiguous(NodeId node) {
 
 void Emitter::emit_order() {
   for (uint32_t position = 0; position < plan.order.size(); ++position) {
+    if (const uint32_t last = last_of_rows(position); last > position) {
+      emit_rows(position, last);
+      position = last;
+      release_after(position);
+      continue;
+    }
     const NodeId node = plan.order[position];
     if (!values.contains(node.index)) emit(node);
     if (plan.form[node] != Form::inlined) keep(node);

@@ -156,6 +156,9 @@ class Emitter {
   void write(NodeId, const EmittedValue& target);  // element by element
   void fill(const EmittedValue& target, const Shape&, llvm::Value*);
   void emit_order();  // all nodes of the phase
+  // emit_rows.cpp: the last position of the run of `plan.order` from this one on that is computed row by row; itself: none.
+  uint32_t last_of_rows(uint32_t position) const;
+  void emit_rows(uint32_t first, uint32_t last);
 
   // --- operations
   void emit(NodeId);
@@ -270,6 +273,7 @@ class Emitter {
     NodeId node;
     llvm::Value* element = nullptr;
   } in_tile_;
+  llvm::Value* row_ = nullptr;  // of the arrays that are computed row by row
   llvm::Value* valid_ = nullptr;
   llvm::Instruction* valid_at_ = nullptr;
 };
