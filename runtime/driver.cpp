@@ -1,7 +1,6 @@
 #include "runtime/driver.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -101,9 +100,9 @@ struct Driver::Parts {
           "`{}` needs {} of workspace for each thread, of which there are {}, and at most {} may be used in all; fewer "
           "threads or single precision need less",
           program.model, bytes_text(each), pool.size(), bytes_text(limit))};
-    // What compiling has left in the heap goes back first, where it is worth the half millisecond.
+    // Worth the millisecond where workspaces are large.
     constexpr int64_t large = 4 << 20;
-    if (each > large) malloc_trim(0);
+    if (each > large) give_back_after_compiling();
     for (int worker = 0; worker < pool.size(); ++worker) arenas.push_back(allocated(each));
     uniform = allocated(shared);
     most_groups = kernel->most_groups();
