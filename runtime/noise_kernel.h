@@ -31,6 +31,17 @@ struct NoiseBlocks {
     return (a & 0xffffffff) * by;
   }
 
+  // The low halves of `low`, and above each the low half of `high`; what is in the high halves does not matter.
+  static Words joined(Words low, Words high) {
+#if defined(__AVX512F__)
+    if constexpr (vector_bytes == 64) return (Words)_mm512_mask_moveldup_ps((__m512)low, 0xaaaa, (__m512)high);
+#endif
+#if defined(__AVX2__)
+    if constexpr (vector_bytes == 32) return (Words)_mm256_blend_ps((__m256)low, _mm256_moveldup_ps((__m256)high), 0xaa);
+#endif
+    return (low & 0xffffffff) | high << 32;
+  }
+
   template <int chains>
   struct Counters {
     Words c[4][chains];
@@ -76,7 +87,7 @@ struct NoiseBlocks {
       uint64_t key, uint64_t first, uint64_t time, uint64_t element,
       typename elementary::VectorBuilder<T, lanes<T>>::Value (&out)[draws_per_call<T>][vectors]) {
     using B = elementary::VectorBuilder<T, lanes<T>>;
-    constexpr int chains = vectors * chains_per_vector<T>, parts = chains_per_vector<T>;
+    constexpr int chains = vectors * chains_per_vector<T>, parts = chains_per_vector<T>, n = draws_per_call<T>;
     Counters<chains> counters;
 #pragma GCC unroll 8
     for (int i = 0; i < chains; ++i) {
@@ -90,29 +101,24 @@ struct NoiseBlocks {
     B builder;
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) {
-      elementary::Whole<B> words[4];
+      // Two words are one double's, or two of a float's lanes.
+      elementary::Whole<B> word[n];
+      const auto& c = counters.c;
 #pragma GCC unroll 4
-      for (int k = 0; k < 4; ++k) {
-        Words word = counters.c[k][v * parts] & 0xffffffff;
-        if constexpr (parts == 2) word |= counters.c[k][v * parts + 1] << 32;
-        words[k] = {&builder, (typename B::Whole)word};
+      for (int k = 0; k < n; ++k) {
+        Words both;
+        if constexpr (sizeof(T) == 8) both = joined(c[2 * k][v], c[2 * k + 1][v]);
+        else both = joined(c[k][2 * v], c[k][2 * v + 1]);
+        word[k] = {&builder, (typename B::Whole)both};
       }
-      if constexpr (std::is_same_v<T, double>) {
-        const auto u = uniform_of_words(words[0], words[1]), w = uniform_of_words(words[2], words[3]);
+#pragma GCC unroll 4
+      for (int k = 0; k < n; k += normal ? 2 : 1)
         if constexpr (normal) {
-          const auto pair = normal_pair(u, w);
-          out[0][v] = pair.first.value, out[1][v] = pair.second.value;
+          const auto pair = normal_pair(word[k], word[k + 1]);
+          out[k][v] = pair.x.value, out[k + 1][v] = pair.y.value;
         } else {
-          out[0][v] = u.value, out[1][v] = w.value;
+          out[k][v] = uniform_of_word(word[k]).value;
         }
-      } else if constexpr (normal) {
-        const auto one = normal_pair(fine_uniform_of_word(words[0]), uniform_of_word(words[1]));
-        const auto two = normal_pair(fine_uniform_of_word(words[2]), uniform_of_word(words[3]));
-        out[0][v] = one.first.value, out[1][v] = one.second.value, out[2][v] = two.first.value, out[3][v] = two.second.value;
-      } else {
-#pragma GCC unroll 4
-        for (int k = 0; k < 4; ++k) out[k][v] = uniform_of_word(words[k]).value;
-      }
     }
   }
 
@@ -155,24 +161,33 @@ struct NoiseBlocks {
     const auto place = [&](int64_t group, int64_t element) {
       return reinterpret_cast<T*>(static_cast<char*>(out) + group * group_bytes) + element * 64;
     };
-    int64_t group = 0;
-    if constexpr (vectors == 1)
-      for (; group + 2 <= group_count; group += 2, first_sample += 128)
-        for (int64_t element = 0; element < element_count; ++element) {
-          Value draws[n][2];
-          draw<T, normal, 2, 64>(key, first_sample, 0, static_cast<uint64_t>(element), draws);
-          for (int64_t k = 0; k < n; ++k) {
-            std::memcpy(place(group, element) + k * span, &draws[k][0], sizeof draws[k][0]);
-            std::memcpy(place(group + 1, element) + k * span, &draws[k][1], sizeof draws[k][1]);
-          }
-        }
-    for (; group < group_count; ++group, first_sample += 64)
-      for (int64_t element = 0; element < element_count; ++element)
-        for (int64_t lane = 0; lane < span; lane += vectors * lanes<T>) {
-          Value draws[n][vectors];
-          draw<T, normal, vectors>(key, first_sample + static_cast<uint64_t>(lane), 0, static_cast<uint64_t>(element), draws);
-          for (int64_t k = 0; k < n; ++k) std::memcpy(place(group, element) + k * span + lane, draws[k], sizeof draws[k]);
-        }
+    const auto draw_two = [&](int64_t group, int64_t element) {
+      Value draws[n][2];
+      draw<T, normal, 2, 64>(key, first_sample + static_cast<uint64_t>(group) * 64, 0, static_cast<uint64_t>(element), draws);
+      for (int64_t k = 0; k < n; ++k) {
+        std::memcpy(place(group, element) + k * span, &draws[k][0], sizeof draws[k][0]);
+        std::memcpy(place(group + 1, element) + k * span, &draws[k][1], sizeof draws[k][1]);
+      }
+    };
+    const auto draw_one = [&](int64_t group, int64_t element) {
+      for (int64_t lane = 0; lane < span; lane += vectors * lanes<T>) {
+        Value draws[n][vectors];
+        draw<T, normal, vectors>(key, first_sample + static_cast<uint64_t>(group * 64 + lane), 0, static_cast<uint64_t>(element),
+                                 draws);
+        for (int64_t k = 0; k < n; ++k) std::memcpy(place(group, element) + k * span + lane, draws[k], sizeof draws[k]);
+      }
+    };
+    const int64_t in_twos = vectors == 1 ? group_count / 2 * 2 : 0;
+    // A loop over the one element there is would be prepared for each group anew.
+    if (element_count == 1) {
+      for (int64_t group = 0; group < in_twos; group += 2) draw_two(group, 0);
+      for (int64_t group = in_twos; group < group_count; ++group) draw_one(group, 0);
+      return;
+    }
+    for (int64_t group = 0; group < in_twos; group += 2)
+      for (int64_t element = 0; element < element_count; ++element) draw_two(group, element);
+    for (int64_t group = in_twos; group < group_count; ++group)
+      for (int64_t element = 0; element < element_count; ++element) draw_one(group, element);
   }
 
   // Laws with arguments, a block of draws at a time: those that wait for an attempt are taken a vector at a time, those

@@ -56,6 +56,7 @@ struct LlvmBuilder {
   Whole whole_shift_left(Whole x, int count) { return b.CreateShl(x, static_cast<uint64_t>(count)); }
   Whole whole_shift_right(Whole x, int count) { return b.CreateLShr(x, static_cast<uint64_t>(count)); }
   Mask whole_nonzero(Whole x) { return b.CreateICmpNE(x, llvm::Constant::getNullValue(x->getType())); }
+  Value number(Whole x) { return b.CreateUIToFP(x, type(emitter.real_type())); }
 
   static constexpr int register_lanes = 64 / sizeof(T);
   bool has_registers() const { return lanes && emitter.has_registers(); }

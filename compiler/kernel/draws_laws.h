@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "compiler/kernel/elementary_normal.h"
+#include "compiler/kernel/elementary_trigonometry.h"
 #include "compiler/kernel/philox.h"
 
 namespace alea::elementary {
@@ -22,8 +23,8 @@ inline constexpr uint64_t last_attempt = 0xffff;
 template <class B>
 struct Words {
   Whole<B> word[4];
-  Real<B> first() const { return uniform_of_words(word[0], word[1]); }
-  Real<B> second() const { return uniform_of_words(word[2], word[3]); }
+  Real<B> first() const { return uniform_of_word(joined_words(word[0], word[1])); }
+  Real<B> second() const { return uniform_of_word(joined_words(word[2], word[3])); }
   // Of the last two words alone: coarser, where first() is taken too.
   Real<B> third() const { return half_of_word(word[2]); }
   Real<B> fourth() const { return half_of_word(word[3]); }

@@ -45,6 +45,7 @@ struct ScalarBuilder {
   Whole whole_shift_left(Whole a, int count) { return a << count; }
   Whole whole_shift_right(Whole a, int count) { return a >> count; }
   bool whole_nonzero(Whole a) { return a != 0; }
+  T number(Whole a) { return static_cast<T>(a); }
   T scale(T x, T k) {
     return scale_by_halves(elementary::Real<ScalarBuilder>{this, x}, elementary::Real<ScalarBuilder>{this, k}).value;
   }

@@ -1,6 +1,8 @@
 // The logarithm by a table, over a builder (elementary_builder.h): without a division. In: any x. Out: within 3 ULP, with the
 // limits of C. Coefficients come from Sollya's fpminimax on |r| ≤ 1/30 (f32: 1/63).
 #pragma once
+#include <cstddef>
+
 #include "compiler/kernel/elementary_builder.h"
 
 namespace alea::elementary {
@@ -66,16 +68,21 @@ Split<B> split_any(Real<B> x) {
   return {split.m, select((0.0 < x) & (x < F::infinity), e, edge)};
 }
 
+// Where m = c (1 + r): the index of c.
+template <class B>
+Whole<B> nearest_middle(Real<B> m) {
+  return bits(fma(m, is_double<B> ? 20.0 : 42.0, Format<B>::rounder));
+}
+template <class B>
+Real<B> look_up(const double (&doubles)[16], const float (&singles)[32], Whole<B> index) {
+  if constexpr (is_double<B>) return {index.builder, index.builder->look_up(doubles, index.value)};
+  else return {index.builder, index.builder->look_up(singles, index.value)};
+}
+
 // log(2^e c (1 + r)) = e ln 2 + (log c + log(1 + r)); e is 0 where that is small, so that nothing cancels.
 template <class B>
 Real<B> log_of_split(Split<B> split) {
-  using F = Format<B>;
-  const auto look_up = [&](const auto& doubles, const auto& singles, Whole<B> index) -> Real<B> {
-    B* const builder = index.builder;
-    if constexpr (is_double<B>) return {builder, builder->look_up(doubles, index.value)};
-    else return {builder, builder->look_up(singles, index.value)};
-  };
-  const Whole<B> nearest = bits(fma(split.m, is_double<B> ? 20.0 : 42.0, F::rounder));
+  const Whole<B> nearest = nearest_middle(split.m);
   const Real<B> r = fma(split.m, look_up(log_inverses_double, log_inverses_single, nearest), -1.0);
   Real<B> tail = r;
   if constexpr (is_double<B>)
@@ -84,6 +91,36 @@ Real<B> log_of_split(Split<B> split) {
   else tail = polynomial(r, -0x1p-1, 0x1.555f3ep-2, -0x1.000a18p-2);
   const Real<B> of_m = look_up(log_middles_double, log_middles_single, nearest) + fma(r * r, tail, r);
   return fma(split.e, 0x1.62e42fefa39efp-1, of_m);
+}
+
+template <class T, size_t n>
+struct Table {
+  alignas(64) T values[n];
+};
+template <class T, size_t n>
+constexpr Table<T, n> doubled_and_negated(const T (&table)[n]) {
+  Table<T, n> result{};
+  for (size_t i = 0; i < n; ++i) result.values[i] = -2 * table[i];
+  return result;
+}
+inline constexpr auto minus_two_log_middles_double = doubled_and_negated(log_middles_double);
+inline constexpr auto minus_two_log_middles_single = doubled_and_negated(log_middles_single);
+
+// -2 log x for a normal x in (0, 1], within 2 ULP where it is above 1 and within 2 ULP of 1 below: what a normal draw needs.
+template <class B>
+Real<B> minus_two_log(Real<B> x) {
+  Split<B> split{x, x};
+  if (!x.builder->split(x.value, split.m.value, split.e.value)) split = split_normal(x);
+  const Whole<B> nearest = nearest_middle(split.m);
+  const Real<B> r = fma(split.m, look_up(log_inverses_double, log_inverses_single, nearest), -1.0);
+  // -2 log(1 + r) = r T(r)
+  Real<B> tail = r;
+  if constexpr (is_double<B>)
+    tail = polynomial(r, -2.0, 0x1.fffffffffff1bp-1, -0x1.55555555fd94p-1, 0x1.00000001e869dp-1, -0x1.99998181b7f87p-2,
+                      0x1.55552ed8df7afp-2, -0x1.251726f23e09dp-2, 0x1.00974ef3ced29p-2);
+  else tail = polynomial(r, -2.0, 0x1.0006d4p+0, -0x1.55628cp-1);
+  const Real<B> of_m = fma(r, tail, look_up(minus_two_log_middles_double.values, minus_two_log_middles_single.values, nearest));
+  return fma(split.e, -0x1.62e42fefa39efp+0, of_m);
 }
 
 template <class B>

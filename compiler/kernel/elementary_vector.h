@@ -97,6 +97,7 @@ struct VectorBuilder {
   Whole whole_shift_left(Whole a, int count) { return a << count; }
   Whole whole_shift_right(Whole a, int count) { return a >> count; }
   Mask whole_nonzero(Whole a) { return a != 0; }
+  Value number(Whole a) { return __builtin_convertvector(a, Value); }
   Value scale(Value x, Value k) {
     ALEA_NATIVE_512(double, 8, _mm512_scalef_pd((__m512d)x, (__m512d)k))
     ALEA_NATIVE_512(float, 16, _mm512_scalef_ps((__m512)x, (__m512)k))

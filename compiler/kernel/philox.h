@@ -14,7 +14,6 @@
 
 #include "compiler/kernel/elementary_scalar.h"
 #include "compiler/kernel/elementary_table.h"
-#include "compiler/kernel/elementary_trigonometry.h"
 
 namespace alea {
 
@@ -55,33 +54,57 @@ inline uint64_t noise_key(uint64_t seed, std::string_view name) {
 
 namespace elementary {
 
-// Double: 52 bits of two words, each value the middle of its step, so in the open interval (0, 1).
+// A word as wide as Real, of two words for a double.
 template <class B>
-Real<B> uniform_of_words(Whole<B> low, Whole<B> high) {
-  return value((((high << 32) | low) >> 12) | Format<B>::bits_of(1.0)) - (1 - 0x1p-53);
+Whole<B> joined_words(Whole<B> low, Whole<B> high) {
+  return (high << 32) | low;
 }
-// Single: 23 bits of one word, likewise.
+// The upper 52 (f32: 23) bits, each value the middle of its step, so in the open interval (0, 1).
 template <class B>
 Real<B> uniform_of_word(Whole<B> word) {
-  return value((word >> 9) | Format<B>::bits_of(1.0)) - (1 - 0x1p-24);
+  using F = Format<B>;
+  return value((word >> (F::width - F::mantissa_bits)) | F::bits_of(1.0)) - (1 - 0.5 / F::unit);
 }
-// Single, for the logarithm: (word + ½) / 2^32 rounded once, so that the tail reaches 6.6 standard deviations.
+// For the logarithm: in single precision (word + ½) / 2^32, so that the tail reaches 6.6 standard deviations. The word is
+// rounded first.
 template <class B>
 Real<B> fine_uniform_of_word(Whole<B> word) {
-  const Real<B> low = to_real(word & 0xffff, 0), high = to_real(word >> 16, 0);
-  return fma(high, 0x1p-16, fma(low, 0x1p-32, 0x1p-33));
+  if constexpr (is_double<B>) return uniform_of_word(word);
+  else return fma(number(word), 0x1p-32, 0x1p-33);
 }
 
-// Box and Muller: √(-2 log u) (cos 2 pi v, sin 2 pi v)
+// A point on the unit circle: (cos, sin) of f pi/2 with |f| < ½, to 2^-53 (f32: 2^-24), reflected by the word's highest bit and
+// its axes exchanged by the next. f is an odd multiple of 2^-52 (2^-23), never 0. Coefficients from Sollya's fpminimax on 0 … ½.
 template <class B>
-struct NormalPair {
-  Real<B> first, second;
+struct Point {
+  Real<B> x, y;
 };
 template <class B>
-[[gnu::always_inline]] inline NormalPair<B> normal_pair(Real<B> u, Real<B> v) {
-  const Real<B> radius = sqrt(-2.0 * log_of_normal(u));
-  const SinCos<B> angle = sincos_of_turns(v);
-  return {radius * angle.cos, radius * angle.sin};
+[[gnu::always_inline]] inline Point<B> direction_of_word(Whole<B> word) {
+  using F = Format<B>;
+  const Real<B> f = value(((word << 2) >> (F::width - F::mantissa_bits)) | (F::bits_of(1.0) | 1)) - 1.5, z = f * f;
+  Real<B> cosine = f, sine = f;
+  if constexpr (is_double<B>) {
+    cosine = polynomial(z, 1.0, -0x1.3bd3cc9be45a3p+0, 0x1.03c1f081b137bp-2, -0x1.55d3c7dca1afcp-6, 0x1.e1f4fbe98197dp-11,
+                        -0x1.a6c9f8bd1834dp-16, 0x1.f3ecbdedd6adap-22);
+    sine = f * polynomial(z, 0x1.921fb54442d18p+0, -0x1.4abbce625be09p-1, 0x1.466bc67754fffp-4, -0x1.32d2ccdfe9424p-8,
+                          0x1.50782d5f14823p-13, -0x1.e2fe76fdff88ap-19, 0x1.e357ef99c0be5p-25);
+  } else {
+    cosine = polynomial(z, 1.0, -0x1.3bd3ap+0, 0x1.03b132p-2, -0x1.4ea1aep-6);
+    sine = f * polynomial(z, 0x1.921fb6p+0, -0x1.4abbecp-1, 0x1.466b2p-4, -0x1.2f5992p-8);
+  }
+  const uint64_t top = uint64_t{1} << (F::width - 1);
+  const Real<B> reflected = value(bits(cosine) ^ (word & top));
+  const Mask<B> exchanged = nonzero(word & (top >> 1));
+  return {select(exchanged, sine, reflected), select(exchanged, reflected, sine)};
+}
+
+// Box and Muller: √(-2 log u) times a direction.
+template <class B>
+[[gnu::always_inline]] inline Point<B> normal_pair(Whole<B> for_radius, Whole<B> for_direction) {
+  const Real<B> radius = sqrt(minus_two_log(fine_uniform_of_word(for_radius)));
+  const Point<B> direction = direction_of_word(for_direction);
+  return {radius * direction.x, radius * direction.y};
 }
 
 }  // namespace elementary
@@ -90,31 +113,37 @@ template <class B>
 template <class T>
 inline constexpr size_t draws_per_call = std::is_same_v<T, double> ? 2 : 4;
 
+// The words that draws are made of, as wide as T: draws_per_call of them.
+template <class T>
+auto draw_words(elementary::ScalarBuilder<T>& builder, const PhiloxWords& words) {
+  using B = elementary::ScalarBuilder<T>;
+  std::array<elementary::Whole<B>, draws_per_call<T>> result;
+  const auto word = [&](size_t k) { return elementary::Whole<B>{&builder, words[k]}; };
+  for (size_t k = 0; k < result.size(); ++k)
+    if constexpr (std::is_same_v<T, double>) result[k] = joined_words(word(2 * k), word(2 * k + 1));
+    else result[k] = word(k);
+  return result;
+}
+
 template <class T>
 std::array<T, draws_per_call<T>> uniforms_of(const PhiloxWords& words) {
-  using B = elementary::ScalarBuilder<T>;
-  B builder;
-  const auto word = [&](size_t k) { return elementary::Whole<B>{&builder, words[k]}; };
-  if constexpr (std::is_same_v<T, double>)
-    return {uniform_of_words(word(0), word(1)).value, uniform_of_words(word(2), word(3)).value};
-  else
-    return {uniform_of_word(word(0)).value, uniform_of_word(word(1)).value, uniform_of_word(word(2)).value,
-            uniform_of_word(word(3)).value};
+  elementary::ScalarBuilder<T> builder;
+  std::array<T, draws_per_call<T>> draws;
+  const auto word = draw_words(builder, words);
+  for (size_t k = 0; k < draws.size(); ++k) draws[k] = uniform_of_word(word[k]).value;
+  return draws;
 }
 
 template <class T>
 std::array<T, draws_per_call<T>> normals_of(const PhiloxWords& words) {
-  using B = elementary::ScalarBuilder<T>;
-  B builder;
-  const auto word = [&](size_t k) { return elementary::Whole<B>{&builder, words[k]}; };
-  if constexpr (std::is_same_v<T, double>) {
-    const auto pair = normal_pair(uniform_of_words(word(0), word(1)), uniform_of_words(word(2), word(3)));
-    return {pair.first.value, pair.second.value};
-  } else {
-    const auto one = normal_pair(fine_uniform_of_word(word(0)), uniform_of_word(word(1)));
-    const auto two = normal_pair(fine_uniform_of_word(word(2)), uniform_of_word(word(3)));
-    return {one.first.value, one.second.value, two.first.value, two.second.value};
+  elementary::ScalarBuilder<T> builder;
+  std::array<T, draws_per_call<T>> draws;
+  const auto word = draw_words(builder, words);
+  for (size_t k = 0; k < draws.size(); k += 2) {
+    const auto pair = normal_pair(word[k], word[k + 1]);
+    draws[k] = pair.x.value, draws[k + 1] = pair.y.value;
   }
+  return draws;
 }
 
 // Where a uniform or normal draw is found: which counter, and which of its draws.

@@ -1,10 +1,13 @@
 // The noise: known answers of Philox, blocks against the reference draw by draw for every compilation, and the laws.
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "compiler/kernel/draws.h"
@@ -181,6 +184,78 @@ TEST_CASE("the extreme words stay inside the open interval") {
     for (const double x : normals_of<double>(words)) CHECK(std::isfinite(x));
     for (const float x : normals_of<float>(words)) CHECK(std::isfinite(x));
   }
+}
+
+namespace {
+
+// The largest errors of what normal draws are made of: -2 log u against the larger of 1 and itself, and the direction's two
+// coordinates, in steps 2^-52 (f32: 2^-23).
+template <class T>
+std::pair<double, double> errors_of_normal_parts(int count) {
+  using B = elementary::ScalarBuilder<T>;
+  using Word = typename B::Whole;
+  constexpr int width = 8 * sizeof(T);
+  constexpr long double quarter_turn = 1.570796326794896619231321691639751442L;
+  const long double step = std::numeric_limits<T>::epsilon();
+  B builder;
+  double of_logarithm = 0, of_direction = 0;
+  for (int i = 0; i < count; ++i) {
+    const PhiloxWords words = philox({static_cast<uint32_t>(i), 0, 0, 0}, 9);
+    const auto word = static_cast<Word>(uint64_t{words[1]} << 32 | words[0]);
+    const T u = fine_uniform_of_word(elementary::Whole<B>{&builder, word}).value;
+    for (const T x : {u, T(1) - u / 1000, T(1), std::numeric_limits<T>::epsilon() * u}) {
+      const long double exact = -2 * std::log(static_cast<long double>(x));
+      const long double found = minus_two_log(elementary::Real<B>{&builder, x}).value;
+      CHECK(found >= 0);
+      of_logarithm = std::max(of_logarithm, static_cast<double>(std::fabs(found - exact) / std::max(1.0L, exact) / step));
+    }
+    // The bits below the two highest, the last of them set.
+    const int bits = std::numeric_limits<T>::digits - 1;
+    const auto below = static_cast<Word>(static_cast<Word>(word << 2) >> (width - bits)) | Word{1};
+    const long double f = std::ldexp(static_cast<long double>(below), -bits) - 0.5L;
+    long double x = std::cos(f * quarter_turn), y = std::sin(f * quarter_turn);
+    if (word >> (width - 1) & 1) x = -x;
+    if (word >> (width - 2) & 1) std::swap(x, y);
+    const auto direction = direction_of_word(elementary::Whole<B>{&builder, word});
+    const long double error = std::max(std::fabs(x - direction.x.value), std::fabs(y - direction.y.value)) / step;
+    of_direction = std::max(of_direction, static_cast<double>(error));
+  }
+  return {of_logarithm, of_direction};
+}
+
+}  // namespace
+
+TEST_CASE("normal draws are those of Box and Muller to the last places") {
+  const auto [logarithm, direction] = errors_of_normal_parts<double>(20000);
+  CHECK(logarithm < 1.5);
+  CHECK(direction < 0.75);
+  const auto [single_logarithm, single_direction] = errors_of_normal_parts<float>(20000);
+  CHECK(single_logarithm < 1.5);
+  CHECK(single_direction < 0.75);
+}
+
+TEST_CASE("the two normal draws of a pair are independent") {
+  const auto check = [](auto zero) {
+    using T = decltype(zero);
+    constexpr int count = 200000;
+    double product = 0, squares = 0, skewed = 0;
+    std::array<int, 8> octants{};
+    for (int i = 0; i < count; ++i) {
+      const auto draws = normals_of<T>(philox({static_cast<uint32_t>(i), 7, 0, 0}, 3));
+      const double x = draws[0], y = draws[1];
+      product += x * y;
+      squares += x * x * y * y - 1;
+      skewed += std::fabs(x) * y;
+      ++octants[(x < 0 ? 4 : 0) + (y < 0 ? 2 : 0) + (std::fabs(x) < std::fabs(y) ? 1 : 0)];
+    }
+    const double deviation = std::sqrt(count);
+    CHECK(std::fabs(product) < 4 * deviation);
+    CHECK(std::fabs(squares) < 4 * std::sqrt(8.0) * deviation);
+    CHECK(std::fabs(skewed) < 4 * deviation);
+    for (const int in_octant : octants) CHECK(std::fabs(in_octant - count / 8.0) < 4 * std::sqrt(count * 7 / 64.0));
+  };
+  check(0.0);
+  check(0.0f);
 }
 
 TEST_CASE("gamma draws have their law, in the open support") {

@@ -190,25 +190,49 @@ ALEA_INLINE Vector<float> exponential(Vector<float> x) {
 
 // x = 2^e c (1 + r): log x = e ln 2 + log c + log(1 + r), with 1/c from a table by the highest bits of the significand,
 // whose first part lies around 1, where log c = 0.
-ALEA_INLINE Vector<double> logarithm(Vector<double> x) {
+template <class T>
+struct LogarithmParts {
+  Vector<T> e, r;
+  WordVector<T> index;
+};
+ALEA_INLINE LogarithmParts<double> parts_of(Vector<double> x) {
   const WordVector<double> bits = (WordVector<double>)x, shifted = bits + 0x0000800000000000;
   const WordVector<double> index = shifted >> 48;
   const Vector<double> z = (Vector<double>)(bits - (shifted & 0xfff0000000000000) + 0x3ff0000000000000);
   const Vector<double> e = (Vector<double>)((shifted >> 52) | 0x4330000000000000) - (0x1p52 + 1023);
-  const Vector<double> r = z * look_up(log_inverses, index) - 1.0;
+  return {e, z * look_up(log_inverses, index) - 1.0, index};
+}
+ALEA_INLINE LogarithmParts<float> parts_of(Vector<float> x) {
+  const WordVector<float> bits = (WordVector<float>)x, shifted = bits + 0x00020000;
+  const WordVector<float> index = shifted >> 18;
+  const Vector<float> z = (Vector<float>)(bits - (shifted & 0xff800000) + 0x3f800000);
+  const Vector<float> e = (Vector<float>)((shifted >> 23) | 0x4b000000) - (0x1p23f + 127);
+  return {e, z * look_up(log_inverses_single, index) - 1.0f, index};
+}
+ALEA_INLINE Vector<double> logarithm(Vector<double> x) {
+  const auto [e, r, index] = parts_of(x);
   const Vector<double> tail =
       polynomial(r, -0x1.ffffffffffff3p-2, 0x1.55555555554f8p-2, -0x1.0000000066edep-2, 0x1.9999999b9ac0ap-3,
                  -0x1.555545496c7f8p-3, 0x1.2492305e2f0e3p-3, -0x1.0066915a0ef5cp-3, 0x1.c805804fdec58p-4);
   return (e * 0x1.62e42fefa39efp-1 + look_up(log_values, index)) + (r + r * r * tail);
 }
 ALEA_INLINE Vector<float> logarithm(Vector<float> x) {
-  const WordVector<float> bits = (WordVector<float>)x, shifted = bits + 0x00020000;
-  const WordVector<float> index = shifted >> 18;
-  const Vector<float> z = (Vector<float>)(bits - (shifted & 0xff800000) + 0x3f800000);
-  const Vector<float> e = (Vector<float>)((shifted >> 23) | 0x4b000000) - (0x1p23f + 127);
-  const Vector<float> r = z * look_up(log_inverses_single, index) - 1.0f;
+  const auto [e, r, index] = parts_of(x);
   return (e * 0x1.62e430p-1f + look_up(log_values_single, index)) +
          (r + r * r * polynomial(r, -0.5f, 0x1.555efp-2f, -0x1.0009c8p-2f));
+}
+// -2 log x to 2^-53 (2^-24), for normal draws.
+ALEA_INLINE Vector<double> minus_two_logarithm(Vector<double> x) {
+  const auto [e, r, index] = parts_of(x);
+  const Vector<double> tail =
+      polynomial(r, -2.0, 0x1.fffffffffff1bp-1, -0x1.55555555fd94p-1, 0x1.00000001e869dp-1, -0x1.99998181b7f87p-2,
+                 0x1.55552ed8df7afp-2, -0x1.251726f23e09dp-2, 0x1.00974ef3ced29p-2);
+  return r * tail + (e * -0x1.62e42fefa39efp+0 - 2 * look_up(log_values, index));
+}
+ALEA_INLINE Vector<float> minus_two_logarithm(Vector<float> x) {
+  const auto [e, r, index] = parts_of(x);
+  return r * polynomial(r, -2.0f, 0x1.0006d4p+0f, -0x1.55628cp-1f) +
+         (e * -0x1.62e430p+0f - 2 * look_up(log_values_single, index));
 }
 
 template <class T>
@@ -248,16 +272,6 @@ ALEA_INLINE SineCosine<float> sine_cosine(Vector<float> x) {
   const Vector<float> r = ((x - k * 0x1.921fb6p+0f) + k * 0x1.777a5cp-25f) + k * 0x1.ee59dap-50f;
   return of_quadrant(r, (WordVector<float>)shifted);
 }
-// of 2 pi u
-ALEA_INLINE SineCosine<double> sine_cosine_of_turns(Vector<double> u) {
-  const Vector<double> shifted = u * 4.0 + rounder;
-  return of_quadrant((u * 4.0 - (shifted - rounder)) * 0x1.921fb54442d18p+0, (WordVector<double>)shifted);
-}
-ALEA_INLINE SineCosine<float> sine_cosine_of_turns(Vector<float> u) {
-  const Vector<float> shifted = u * 4.0f + rounder_single;
-  return of_quadrant((u * 4.0f - (shifted - rounder_single)) * 0x1.921fb6p+0f, (WordVector<float>)shifted);
-}
-
 // 1 - 2 / (e^2x + 1)
 template <class V>
 ALEA_INLINE V hyperbolic_tangent(V x) {
@@ -319,25 +333,47 @@ ALEA_INLINE void set_counters(Words (&c)[4][chains], int chain, uint64_t sample,
   c[3][chain] = Words{} + element;
 }
 
-ALEA_INLINE Vector<double> uniform_of(Words low, Words high) {
-  const Words word = ((high << 32) | (low & 0xffffffff)) >> 12;
-  return (Vector<double>)(word | 0x3ff0000000000000) - (1 - 0x1p-53);
-}
-ALEA_INLINE WordVector<float> merge(Words even, Words odd) {
+// The low halves of two vectors of words, side by side.
+ALEA_INLINE Words joined(Words low, Words high) {
 #if defined(__AVX512F__)
-  return (WordVector<float>)_mm512_mask_blend_epi32(0xaaaa, (__m512i)even, (__m512i)(odd << 32));
+  return (Words)_mm512_mask_moveldup_ps((__m512)low, 0xaaaa, (__m512)high);
 #else
-  return (WordVector<float>)_mm256_blend_epi32((__m256i)even, (__m256i)(odd << 32), 0xaa);
+  return (Words)_mm256_blend_ps((__m256)low, _mm256_moveldup_ps((__m256)high), 0xaa);
 #endif
+}
+ALEA_INLINE Vector<double> uniform_of(WordVector<double> word) {
+  return (Vector<double>)((word >> 12) | 0x3ff0000000000000) - (1 - 0x1p-53);
 }
 ALEA_INLINE Vector<float> uniform_of(WordVector<float> word) {
   return (Vector<float>)((word >> 9) | 0x3f800000) - (1 - 0x1p-24f);
 }
 // All 32 bits, for the logarithm.
 ALEA_INLINE Vector<float> fine_uniform_of(WordVector<float> word) {
-  const Vector<float> low = (Vector<float>)((word & 0xffff) | 0x4b000000) - 0x1p23f;
-  const Vector<float> high = (Vector<float>)((word >> 16) | 0x4b000000) - 0x1p23f;
-  return high * 0x1p-16f + (low * 0x1p-32f + 0x1p-33f);
+  return __builtin_convertvector(word, Vector<float>) * 0x1p-32f + 0x1p-33f;
+}
+ALEA_INLINE Vector<double> fine_uniform_of(WordVector<double> word) { return uniform_of(word); }
+
+// A point on the unit circle: within an eighth of the turn about (1, 0), reflected by one bit, its axes exchanged by another.
+template <class T>
+ALEA_INLINE SineCosine<T> direction_of(WordVector<T> word) {
+  Vector<T> s, c;
+  WordVector<T> top;
+  if constexpr (sizeof(T) == 8) {
+    const Vector<T> f = (Vector<T>)(((word << 2) >> 12) | 0x3ff0000000000001) - 1.5, z = f * f;
+    s = f * polynomial(z, 0x1.921fb54442d18p+0, -0x1.4abbce625be09p-1, 0x1.466bc67754fffp-4, -0x1.32d2ccdfe9424p-8,
+                       0x1.50782d5f14823p-13, -0x1.e2fe76fdff88ap-19, 0x1.e357ef99c0be5p-25);
+    c = polynomial(z, 1.0, -0x1.3bd3cc9be45a3p+0, 0x1.03c1f081b137bp-2, -0x1.55d3c7dca1afcp-6, 0x1.e1f4fbe98197dp-11,
+                   -0x1.a6c9f8bd1834dp-16, 0x1.f3ecbdedd6adap-22);
+    top = WordVector<T>{} + (uint64_t{1} << 63);
+  } else {
+    const Vector<T> f = (Vector<T>)(((word << 2) >> 9) | 0x3f800001) - 1.5f, z = f * f;
+    s = f * polynomial(z, 0x1.921fb6p+0f, -0x1.4abbecp-1f, 0x1.466b2p-4f, -0x1.2f5992p-8f);
+    c = polynomial(z, 1.0f, -0x1.3bd3ap+0f, 0x1.03b132p-2f, -0x1.4ea1aep-6f);
+    top = WordVector<T>{} + (uint32_t{1} << 31);
+  }
+  c = (Vector<T>)((WordVector<T>)c ^ (word & top));
+  const auto exchanged = (word & (top >> 1)) != 0;
+  return {exchanged ? c : s, exchanged ? s : c};
 }
 
 template <class T>
@@ -355,34 +391,22 @@ ALEA_INLINE void draw(uint64_t key, uint64_t sample, uint64_t time, uint64_t ele
   philox(c, key);
 #pragma GCC unroll 8
   for (int v = 0; v < count; ++v) {
-    if constexpr (sizeof(T) == 8) {
-      const Vector<double> u = uniform_of(c[0][v], c[1][v]), w = uniform_of(c[2][v], c[3][v]);
-      if constexpr (normal) {
-        const Vector<double> radius = square_root(-2.0 * logarithm(u));
-        const SineCosine<double> angle = sine_cosine_of_turns(w);
-        out[0][v] = radius * angle.cosine;
-        out[1][v] = radius * angle.sine;
-      } else {
-        out[0][v] = u;
-        out[1][v] = w;
-      }
-    } else {
-      WordVector<float> words[4];
+    constexpr int n = draws_per_call<T>;
+    WordVector<T> words[n];
 #pragma GCC unroll 4
-      for (int k = 0; k < 4; ++k) words[k] = merge(c[k][2 * v], c[k][2 * v + 1]);
-      if constexpr (normal) {
-#pragma GCC unroll 2
-        for (int k = 0; k < 4; k += 2) {
-          const Vector<float> radius = square_root(-2.0f * logarithm(fine_uniform_of(words[k])));
-          const SineCosine<float> angle = sine_cosine_of_turns(uniform_of(words[k + 1]));
-          out[k][v] = radius * angle.cosine;
-          out[k + 1][v] = radius * angle.sine;
-        }
-      } else {
+    for (int k = 0; k < n; ++k)
+      if constexpr (sizeof(T) == 8) words[k] = joined(c[2 * k][v], c[2 * k + 1][v]);
+      else words[k] = (WordVector<T>)joined(c[k][2 * v], c[k][2 * v + 1]);
 #pragma GCC unroll 4
-        for (int k = 0; k < 4; ++k) out[k][v] = uniform_of(words[k]);
+    for (int k = 0; k < n; k += normal ? 2 : 1)
+      if constexpr (normal) {
+        const Vector<T> radius = square_root(minus_two_logarithm(fine_uniform_of(words[k])));
+        const SineCosine<T> direction = direction_of<T>(words[k + 1]);
+        out[k][v] = radius * direction.cosine;
+        out[k + 1][v] = radius * direction.sine;
+      } else {
+        out[k][v] = uniform_of(words[k]);
       }
-    }
   }
 }
 
