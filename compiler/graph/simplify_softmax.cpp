@@ -1,10 +1,11 @@
 // The softmax of Gumbel noise, as relaxed categorical draws have it. A Gumbel variable is -log E with E = -log u exponential, so
 //   softmax((a - log E)/τ) = e / Σ e,  e = exp((a - s)/τ) / E^(1/τ),
-// with one logarithm instead of two and an exponential, and, where a is of params alone, no exponential for a sample. E lies
+// with one logarithm instead of two and an exponential. Done where a is of params alone, so that e^(a/τ) is computed once for all
+// samples; else the gradient would have more to keep. E lies
 // within 5·10⁻¹⁷ and 38 (6·10⁻⁸ and 18 in single precision), so that nothing need be subtracted for the noise's sake: with s =
 // max a, and e 2³⁶ times larger than above, e stays far below the largest number, and what is rounded to 0 is less than 10⁻³⁷ of
 // Σ e.
-#include <cmath>
+#include <algorithm>
 #include <limits>
 #include <numeric>
 
@@ -54,6 +55,20 @@ int inverse_temperature(const Graph& graph, NodeId& x) {
   return 1;
 }
 
+// Within a few nodes.
+bool is_of_params(const Graph& graph, NodeId node) {
+  constexpr size_t most = 64;
+  std::vector<NodeId> reached{node};
+  for (size_t k = 0; k < reached.size(); ++k) {
+    const OpKind node_kind = kind(graph.op(reached[k]));
+    const bool constant = graph.is_constant(reached[k]) || graph.op(reached[k]) == Op::param;
+    if (reached.size() > most || node_kind == OpKind::random || (node_kind == OpKind::leaf && !constant)) return false;
+    for (NodeId input : graph.inputs(reached[k]))
+      if (std::ranges::find(reached, input) == reached.end()) reached.push_back(input);
+  }
+  return true;
+}
+
 }  // namespace
 
 NodeId simplify_softmax(Graph& graph, NodeId powers, NodeId inverses, SpanId span) {
@@ -74,7 +89,7 @@ NodeId simplify_softmax(Graph& graph, NodeId powers, NodeId inverses, SpanId spa
   NodeId z = graph.input(moved, 0);
   const int n = inverse_temperature(graph, z);
   const auto [location, logarithm] = perturbed(graph, z);
-  if (!location || graph.shape(location) != shape || graph.shape(logarithm) != shape) return {};
+  if (!location || graph.shape(location) != shape || graph.shape(logarithm) != shape || !is_of_params(graph, location)) return {};
 
   const auto build = [&](Op op, std::initializer_list<NodeId> inputs, std::vector<int64_t> attributes = {}) {
     return make(graph, op, inputs, std::move(attributes), span);

@@ -157,7 +157,7 @@ TEST_CASE("the softmax of Gumbel noise is that of its definition") {
            interpret_group<float>(p.program, params, {}, 0, 64, philox_noise<float>(p.program, 0)).objective)
         CHECK(error_of < 3e-3);
     }
-  // Another temperature, another axis, no noise: as written.
+  // Another temperature, another axis, no noise, locations of samples: as written.
   Arrays a;
   ProgramBuilder& p = a.p;
   const NodeId location = p.param("location", real(shape)), u = p.noise(Op::noise_uniform, "u", real(shape));
@@ -175,5 +175,8 @@ TEST_CASE("the softmax of Gumbel noise is that of its definition") {
   CHECK(softmax(p.make(Op::mul, {perturbed, p.param("inverse", real())}), 1));
   CHECK(softmax(perturbed, 0));
   CHECK(softmax(location, 1));
+  CHECK(softmax(p.make(Op::add, {p.noise(Op::noise_normal, "x", real(shape)), noise}), 1));
+  CHECK(softmax(p.make(Op::add, {p.input("row", real(shape)), noise}), 1));
+  CHECK_FALSE(softmax(p.make(Op::add, {p.unary(Op::sin, location), noise}), 1));
   CHECK_FALSE(softmax(perturbed, 1));
 }
