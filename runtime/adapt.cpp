@@ -43,6 +43,27 @@ struct Pilot {
     if (!std::isfinite(a) || !(a > 0)) return {0, at[1]};
     return {-b / (2 * a), at[1] - b * b / (4 * a)};
   }
+
+  // With the baseline b an element's gradient is g(b) = E[1_alive (Q - b)], a line through g(0) and g(1) that is 0 at
+  // E[Q | alive] = g(0) / (g(0) - g(1)). What no sample reaches stays.
+  void find_baselines(const std::vector<const ProgramParam*>& adapted) {
+    const auto is_baseline = [&](size_t k) { return adapted[k]->role == AdaptedRole::baseline; };
+    if (std::ranges::none_of(adapted, [](const ProgramParam* param) { return param->role == AdaptedRole::baseline; })) return;
+    const auto gradients_at = [&](double b) {
+      for (size_t k = 0; k < adapted.size(); ++k)
+        if (is_baseline(k)) std::ranges::fill(values[k], b);
+      return run().adapted;
+    };
+    const std::vector<ParamEstimate> at_one = program.alive ? gradients_at(1) : std::vector<ParamEstimate>();
+    const std::vector<ParamEstimate> at_zero = gradients_at(0);
+    for (size_t k = 0; k < adapted.size(); ++k) {
+      if (!is_baseline(k)) continue;
+      for (size_t e = 0; e < values[k].size(); ++e) {
+        const double share = program.alive ? at_zero[k].mean[e] - at_one[k].mean[e] : 1, mean = at_zero[k].mean[e] / share;
+        if (std::isfinite(mean)) values[k][e] = mean;
+      }
+    }
+  }
 };
 
 // The draw that an adapted value belongs to: its name without the last part.
@@ -82,14 +103,7 @@ void adapt(Driver& driver, const Program& program, const ParamArrays& params) {
     if (has_weight) values[w][0] = best_weight;
   }
 
-  if (std::ranges::any_of(adapted, [](const ProgramParam* param) { return param->role == AdaptedRole::baseline; })) {
-    const Estimate estimate = pilot.run();
-    for (size_t k = 0; k < adapted.size(); ++k) {
-      if (adapted[k]->role != AdaptedRole::baseline) continue;
-      for (size_t e = 0; e < values[k].size(); ++e)
-        if (std::isfinite(estimate.adapted[k].mean[e])) values[k][e] += estimate.adapted[k].mean[e];
-    }
-  }
+  pilot.find_baselines(adapted);
   driver.set_adapted(std::move(values), params);
 }
 

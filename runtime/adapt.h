@@ -10,7 +10,8 @@ namespace alea {
 // for a program that adapts nothing.
 //   weight η: the gradient is g₀ + η h, so its variance is a parabola in η, and three runs give its lowest point
 //   temperature τ: the best of a grid, each with its best η
-//   baseline: the mean of what it is subtracted from, by one run without
+//   baseline: the mean of what it is subtracted from, over the samples whose episode goes on, by a run without; where episodes
+//   end, a run with the baseline 1 tells how many these are
 void adapt(Driver&, const Program&, const ParamArrays&);
 
 }  // namespace alea

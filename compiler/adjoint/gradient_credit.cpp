@@ -215,7 +215,8 @@ NodeId GradientBuilder::read_running_baseline(const GraphDraw& draw, ParamId& id
   return value;
 }
 
-// Its gradient is the mean of Q less itself. An ended episode counts with what its suffix sum holds.
+// Its gradient is the mean of Q less itself over the samples, those whose episode has ended with 0: how far a group's steps go
+// with others then changes nothing.
 void GradientBuilder::follow_running_baseline(ParamId id, NodeId advantage, Phase backward) {
   const Type type = program.params[id].type;
   const NodeId values = graph.add(Op::param, type, {}, id.index);
@@ -258,13 +259,13 @@ NodeId GradientBuilder::credit(ProgramAdvantage advantage, const GraphDraw& draw
   const AdvantageId id = program.advantages.add(std::move(advantage));
   current = backward;
   NodeId leaf = graph.add(Op::advantage, type, {}, id.index, graph[draw.node].span);
-  NodeId seed = region == Phase::step ? guard_backward(leaf) : leaf;
+  const NodeId counted = region == Phase::step ? guard_backward(leaf) : leaf;
   settle();
-  seed = spread(seed, draw.batch);
+  const NodeId seed = spread(counted, draw.batch);
   settle();
   if (options.drop_score_paths) drop_path(draw, classes, seed, backward);
   else seeds.push_back({psi, {classes, seed}});
-  return leaf;
+  return counted;
 }
 
 void GradientBuilder::drop_path(const GraphDraw& draw, ClassSet classes, NodeId seed, Phase) {

@@ -1,0 +1,80 @@
+// Running baselines where episodes end: the mean of what is ahead of the samples that go on, whatever the steps that a group
+// takes for the sake of others, natively as interpreted.
+#include "runtime/adapt.h"
+#include "tests/unit/gradients_support.h"
+
+using namespace alea;
+using namespace alea::test;
+
+namespace {
+
+// A tenth of the episodes go on after the first step. Ahead of u[1] is u[1] then; where the episode has ended, the final
+// cost is four times what x is.
+const std::string text = R"(
+mdp short {
+  horizon 2
+  state s: real ~ uniform(0, 1)
+  state x: real = 0
+  action u: real
+  x' = u
+  cost x
+  final cost x*(if s > LEAST then 4 else 1)
+  terminate s > LEAST
+}
+policy p for short {
+  param k: real = 3
+  u ~ normal(k, 0.1) by score(baseline = running)
+}
+)";
+
+std::string with_least(const std::string& least) {
+  std::string result = text;
+  for (size_t at = 0; (at = result.find("LEAST", at)) != std::string::npos;) result.replace(at, 5, least);
+  return result;
+}
+
+struct Adapted {
+  ParamArrays values;
+  Estimate estimate;
+};
+Adapted adapted(const Ready& ready, int64_t samples, bool native, int lanes = 0) {
+  const Program& program = ready.compiled->program;
+  JitOptions jit;
+  jit.forward_lanes = jit.backward_lanes = lanes;
+  std::unique_ptr<CompiledKernel> kernel;
+  if (native) kernel = std::make_unique<CompiledKernel>(program, jit);
+  Driver driver(program, kernel.get(), {});
+  adapt(driver, program, ready.params);
+  RunOptions run;
+  run.samples = samples;
+  return {driver.adapted(), driver.run(ready.params, run)};
+}
+
+}  // namespace
+
+TEST_CASE("a running baseline is the mean over the episodes that go on", "[baselines]") {
+  const auto ready = make_ready(with_least("0.1"));
+  INFO(ready->errors);
+  REQUIRE(ready->compiled);
+  const ParamArrays values = adapted(*ready, 64, true).values;
+  REQUIRE(values.size() == 1);
+  REQUIRE(values[0].size() == 2);
+  // Of some 410 samples, each with the deviation 0.1.
+  constexpr double error = 0.1 / 20.2;
+  CHECK(std::abs(values[0][1] - 3) < 4 * error);
+  CHECK(error < 0.01 * 3);
+}
+
+TEST_CASE("running baselines natively as interpreted, where few episodes or none go on", "[baselines]") {
+  for (const char* least : {"0.1", "0.001", "0"}) {
+    const auto ready = make_ready(with_least(least));
+    INFO(least << "\n" << ready->errors);
+    REQUIRE(ready->compiled);
+    const Adapted expected = adapted(*ready, 70, false);
+    for (const int lanes : {0, 8, 32}) {
+      const Adapted found = adapted(*ready, 70, true, lanes);
+      REQUIRE(found.values == expected.values);
+      CHECK(found.estimate.gradient[0].mean[0] == Approx(expected.estimate.gradient[0].mean[0]).epsilon(1e-12));
+    }
+  }
+}
