@@ -24,6 +24,12 @@ struct Rules {
   NodeId sub(NodeId a, NodeId b) { return op(Op::sub, {a, b}); }
   NodeId mul(NodeId a, NodeId b) { return op(Op::mul, {a, b}); }
   NodeId div(NodeId a, NodeId b) { return op(Op::div, {a, b}); }
+  // a/y; of a constant y by its inverse, an adjoint being free to differ in the last place.
+  NodeId over(NodeId a, NodeId y) {
+    const bool constant = graph.is_constant(y) && graph.shape(y).empty();
+    const double inverse = constant ? 1 / graph.values(y)[0] : 0;
+    return std::isnormal(inverse) ? mul(a, number(inverse)) : div(a, y);
+  }
   NodeId neg(NodeId a) { return op(Op::negate, {a}); }
   NodeId square(NodeId a) { return mul(a, a); }
   NodeId select(NodeId c, NodeId a, NodeId b) { return op(Op::select, {c, a, b}); }
@@ -90,10 +96,10 @@ struct Rules {
   NodeId binary(int k) {
     NodeId x = u[0], y = u[1], a = adjoint;
     switch (graph.op(v)) {
-      case Op::add: return a;                                            // x + y: 1, 1
-      case Op::sub: return k == 0 ? a : neg(a);                          // x − y: 1, −1
-      case Op::mul: return mul(a, k == 0 ? y : x);                       // x y: y, x
-      case Op::div: return k == 0 ? div(a, y) : neg(mul(div(a, y), v));  // x/y: 1/y, −v/y, with one division
+      case Op::add: return a;                                             // x + y: 1, 1
+      case Op::sub: return k == 0 ? a : neg(a);                           // x − y: 1, −1
+      case Op::mul: return mul(a, k == 0 ? y : x);                        // x y: y, x
+      case Op::div: return k == 0 ? over(a, y) : neg(mul(div(a, y), v));  // x/y: 1/y, −v/y, with one division
       case Op::pow: {
         // xʸ: y xʸ⁻¹ (0 where y = 0), xʸ ln x (0 where x = 0)
         if (k == 1) {

@@ -17,7 +17,7 @@
 //   Whole whole_constant(uint64_t)        Whole whole_add whole_sub whole_and whole_or whole_xor(Whole, Whole)
 //   Whole whole_shift_left whole_shift_right(Whole, int count)    logical
 //   Mask whole_nonzero(Whole)             Value number(Whole)     the whole number, rounded
-//   Value scale(Value x, Value k)         x 2^k rounded once, k whole and |k| ≤ 2 bias; NaN where k is; by one instruction where
+//   Value scale(Value x, Value k)         x 2^⌊k⌋ rounded once, |k| ≤ 2 bias; NaN where k is; by one instruction where
 //                                         there is one, else scale_by_halves
 //   bool split(Value x, Value& m, Value& e)  x = 2^e m, m in [¾, 3/2), as split_any (elementary_table.h), by instructions
 //                                         for it; false: there are none

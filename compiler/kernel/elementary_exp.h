@@ -7,14 +7,6 @@
 
 namespace alea::elementary {
 
-inline constexpr double log2_e = 0x1.71547652b82fep+0;
-
-// ln 2 = high + low, high with all bits of Real.
-template <class B>
-inline constexpr double ln2_high = is_double<B> ? 0x1.62e42fefa39efp-1 : 0x1.62e430p-1;
-template <class B>
-inline constexpr double ln2_low = is_double<B> ? 0x1.abc9e3b39803fp-56 : -0x1.05c610p-29;
-
 // x = k ln 2 + r with |r| ≤ ln 2 / 2; k also as a whole number in two's complement.
 template <class B>
 struct ReducedExponent {
@@ -39,49 +31,12 @@ Real<B> exp_tail(Real<B> r) {
   else return polynomial(r, 0x1p-1, 0x1.5554dep-3, 0x1.55556cp-5, 0x1.120ac6p-7, 0x1.6ca99cp-10);
 }
 
-// x 2^k for -2 bias ≤ k ≤ 2 bias, rounded once: by two factors, so that neither over- nor underflows alone.
-template <class B>
-Real<B> scale(Real<B> x, Whole<B> k) {
-  using F = Format<B>;
-  const Whole<B> biased = k + static_cast<uint64_t>(2 * F::bias);
-  const Whole<B> first = biased >> 1;
-  return x * value(first << F::mantissa_bits) * value((biased - first) << F::mantissa_bits);
-}
-
-// The same for a number k, as builders do it that have no instruction for it.
-template <class B>
-Real<B> scale_by_halves(Real<B> x, Real<B> k) {
-  using F = Format<B>;
-  return scale(x, bits(k + F::rounder) - F::bits_of(F::rounder));
-}
-
-// x within low … high, by one instruction each. NaN stays.
-template <class B>
-Real<B> clamp(Real<B> x, double low, double high) {
-  const Real<B> bounded = select(high < x, high, x);
-  return select(bounded < low, low, bounded);
-}
-
-// Beyond these arguments e^x is 0 or infinite. NaN stays.
-template <class B>
-Real<B> clamp_exponent(Real<B> x) {
-  constexpr double low = is_double<B> ? -746 : -104, high = is_double<B> ? 710 : 89;
-  return clamp(x, low, high);
-}
-
 // e^(x + low) 2^shift, |low| tiny. x within clamp_exponent's range.
 template <class B>
 Real<B> exp_extended(Real<B> x, Real<B> low, uint64_t shift = 0) {
   const ReducedExponent<B> reduced = reduce_exponent(x);
   const Real<B> r = reduced.r + low;
   return scale(fma(fma(exp_tail(r), r, 1.0), r, 1.0), reduced.whole + shift);
-}
-
-template <class B>
-Real<B> exp(Real<B> x) {
-  const ReducedExponent<B> reduced = reduce_exponent(clamp_exponent(x));
-  const Real<B> r = reduced.r;
-  return {x.builder, x.builder->scale(fma(fma(exp_tail(r), r, 1.0), r, 1.0).value, reduced.k.value)};
 }
 
 // e^x - 1 = 2^k (e^r - 1) + (2^k - 1), by halves of 2^k because 2^1024 is no number. -0 gives 0.

@@ -1,5 +1,6 @@
-// The logarithm by a table, over a builder (elementary_builder.h): without a division. In: any x. Out: within 3 ULP, with the
-// limits of C. Coefficients come from Sollya's fpminimax on |r| ≤ 1/30 (f32: 1/63).
+// Exponential and logarithm by tables, over a builder (elementary_builder.h): with short polynomials and without a division.
+// In: any x. Out: within 3 ULP, with the limits of C. Coefficients come from Sollya's fpminimax on |r| ≤ 1/30 (f32: 1/63)
+// for the logarithm, ln 2 / 32 (f32: ln 2 / 64) for the exponential.
 #pragma once
 #include <cstddef>
 
@@ -42,6 +43,91 @@ alignas(64) inline constexpr float log_middles_single[32] = {
     0x1.dc6918p-3f,  0x1.01589p-2f,   0x1.1422bp-2f,   0x1.269622p-2f,  0x1.38b5f8p-2f,  0x1.4a851ep-2f,  0x1.5c065p-2f,
     0x1.6d3c34p-2f,  0x1.7e294p-2f,   0x1.8ecfdap-2f,  0x1.9f323cp-2f};
 
+// 2^(j/16); f32: 2^(j/32)
+alignas(64) inline constexpr double powers_double[16] = {0x1p+0,
+                                                         0x1.0b5586cf9890fp+0,
+                                                         0x1.172b83c7d517bp+0,
+                                                         0x1.2387a6e756238p+0,
+                                                         0x1.306fe0a31b715p+0,
+                                                         0x1.3dea64c123422p+0,
+                                                         0x1.4bfdad5362a27p+0,
+                                                         0x1.5ab07dd485429p+0,
+                                                         0x1.6a09e667f3bcdp+0,
+                                                         0x1.7a11473eb0187p+0,
+                                                         0x1.8ace5422aa0dbp+0,
+                                                         0x1.9c49182a3f09p+0,
+                                                         0x1.ae89f995ad3adp+0,
+                                                         0x1.c199bdd85529cp+0,
+                                                         0x1.d5818dcfba487p+0,
+                                                         0x1.ea4afa2a490dap+0};
+alignas(64) inline constexpr float powers_single[32] = {
+    0x1p+0f,        0x1.059b0ep+0f, 0x1.0b5586p+0f, 0x1.11301ep+0f, 0x1.172b84p+0f, 0x1.1d4874p+0f, 0x1.2387a6p+0f,
+    0x1.29e9ep+0f,  0x1.306fep+0f,  0x1.371a74p+0f, 0x1.3dea64p+0f, 0x1.44e086p+0f, 0x1.4bfdaep+0f, 0x1.5342b6p+0f,
+    0x1.5ab07ep+0f, 0x1.6247ecp+0f, 0x1.6a09e6p+0f, 0x1.71f75ep+0f, 0x1.7a1148p+0f, 0x1.82589ap+0f, 0x1.8ace54p+0f,
+    0x1.93737cp+0f, 0x1.9c4918p+0f, 0x1.a5503cp+0f, 0x1.ae89fap+0f, 0x1.b7f77p+0f,  0x1.c199bep+0f, 0x1.cb720ep+0f,
+    0x1.d5818ep+0f, 0x1.dfc974p+0f, 0x1.ea4afap+0f, 0x1.f50766p+0f};
+
+template <class B>
+Real<B> look_up(const double (&doubles)[16], const float (&singles)[32], Whole<B> index) {
+  if constexpr (is_double<B>) return {index.builder, index.builder->look_up(doubles, index.value)};
+  else return {index.builder, index.builder->look_up(singles, index.value)};
+}
+
+inline constexpr double log2_e = 0x1.71547652b82fep+0;
+
+// ln 2 = high + low, high with all bits of Real.
+template <class B>
+inline constexpr double ln2_high = is_double<B> ? 0x1.62e42fefa39efp-1 : 0x1.62e430p-1;
+template <class B>
+inline constexpr double ln2_low = is_double<B> ? 0x1.abc9e3b39803fp-56 : -0x1.05c610p-29;
+
+// x 2^k for -2 bias ≤ k ≤ 2 bias, rounded once: by two factors, so that neither over- nor underflows alone.
+template <class B>
+Real<B> scale(Real<B> x, Whole<B> k) {
+  using F = Format<B>;
+  const Whole<B> biased = k + static_cast<uint64_t>(2 * F::bias);
+  const Whole<B> first = biased >> 1;
+  return x * value(first << F::mantissa_bits) * value((biased - first) << F::mantissa_bits);
+}
+
+// x 2^⌊k⌋, as builders do it that have no instruction for it.
+template <class B>
+Real<B> scale_by_halves(Real<B> x, Real<B> k) {
+  using F = Format<B>;
+  return scale(x, bits(floor(k) + F::rounder) - F::bits_of(F::rounder));
+}
+
+// x within low … high, by one instruction each. NaN stays.
+template <class B>
+Real<B> clamp(Real<B> x, double low, double high) {
+  const Real<B> bounded = select(high < x, high, x);
+  return select(bounded < low, low, bounded);
+}
+
+// Beyond these arguments e^x is 0 or infinite. NaN stays.
+template <class B>
+Real<B> clamp_exponent(Real<B> x) {
+  constexpr double low = is_double<B> ? -746 : -104, high = is_double<B> ? 710 : 89;
+  return clamp(x, low, high);
+}
+
+// e^x = 2^⌊k⌋ 2^(k - ⌊k⌋) e^r with x = k ln 2 + r, k a multiple of 1/16 (f32: 1/32), whose last bits are the table's index.
+template <class B>
+Real<B> exp(Real<B> x) {
+  constexpr double rounder = Format<B>::rounder / (is_double<B> ? 16 : 32);
+  const Real<B> bounded = clamp_exponent(x);
+  const Real<B> shifted = fma(bounded, log2_e, rounder), k = shifted - rounder;
+  const Real<B> r = fma(k, -ln2_low<B>, fma(k, -ln2_high<B>, bounded));
+  // (e^r - 1) / r
+  Real<B> slope = r;
+  if constexpr (is_double<B>)
+    slope = polynomial(r, 0x1.000000000000ap+0, 0x1.0000000000007p-1, 0x1.55555554062f1p-3, 0x1.5555555438b9dp-5,
+                       0x1.11126ea07ff0fp-7, 0x1.6c1874c6b9bd7p-10);
+  else slope = polynomial(r, 0x1.0000f6p+0, 0x1.0000a4p-1);
+  const Real<B> power = look_up(powers_double, powers_single, bits(shifted));
+  return {x.builder, x.builder->scale(fma(power, r * slope, power).value, k.value)};
+}
+
 // x = 2^e m, m in [¾, 3/2).
 template <class B>
 struct Split {
@@ -73,12 +159,6 @@ template <class B>
 Whole<B> nearest_middle(Real<B> m) {
   return bits(fma(m, is_double<B> ? 20.0 : 42.0, Format<B>::rounder));
 }
-template <class B>
-Real<B> look_up(const double (&doubles)[16], const float (&singles)[32], Whole<B> index) {
-  if constexpr (is_double<B>) return {index.builder, index.builder->look_up(doubles, index.value)};
-  else return {index.builder, index.builder->look_up(singles, index.value)};
-}
-
 // log(2^e c (1 + r)) = e ln 2 + (log c + log(1 + r)); e is 0 where that is small, so that nothing cancels.
 template <class B>
 Real<B> log_of_split(Split<B> split) {

@@ -19,7 +19,7 @@ inline constexpr double half_pi_low = is_double<B> ? -0x1.f1976b7ed8fbcp-110 : -
 template <class B>
 inline constexpr double largest_reduced = is_double<B> ? 0x1p44 : 0x1p17;
 
-// sin r and cos r for |r| ≤ 0.8
+// sin r for |r| ≤ 0.8, cos r for |r| ≤ 0.7855
 template <class B>
 Real<B> sin_polynomial(Real<B> r) {
   const Real<B> z = r * r;
@@ -34,13 +34,9 @@ template <class B>
 Real<B> cos_polynomial(Real<B> r) {
   const Real<B> z = r * r;
   if constexpr (is_double<B>)
-    return fma(z,
-               fma(z,
-                   polynomial(z, 0x1.5555555555555p-5, -0x1.6c16c16c16871p-10, 0x1.a01a019f1f892p-16, -0x1.27e4f9e14f407p-22,
-                              0x1.1eeb34457502p-29, -0x1.9059d7a53646cp-37),
-                   -0.5),
-               1.0);
-  else return fma(z, fma(z, polynomial(z, 0x1.555554p-5, -0x1.6c126ap-10, 0x1.9ba6c8p-16), -0.5), 1.0);
+    return polynomial(z, 1.0, -0x1.fffffffffffap-2, 0x1.555555554f7c2p-5, -0x1.6c16c16475c98p-10, 0x1.a019f8746239ep-16,
+                      -0x1.27df668211809p-22, 0x1.1b9487f207823p-29);
+  else return polynomial(z, 1.0, -0x1.ffffb8p-2, 0x1.553f6p-5, -0x1.646e24p-10);
 }
 
 template <class B>
