@@ -97,6 +97,7 @@ void Emitter::add_indexed(AccumulatorId id, const Contribution& contribution) {
   const bool by_lanes = area.form == AccumulatorForm::lanes;
   const int64_t length = accumulator.type.shape[0];
   const llvm::Align align(static_cast<uint64_t>(real_bytes()));
+  if (element_count(accumulator.type.shape) == 0) return;
   if (element_count(shape) > register_elements) {
     prepare(contribution.value);
     prepare(contribution.index);
@@ -118,8 +119,8 @@ void Emitter::add_indexed(AccumulatorId id, const Contribution& contribution) {
     }
     if (by_lanes) {
       llvm::Value* addresses = lane_addresses(slots, at, 0, where.where);
-      llvm::Value* before = b.CreateMaskedGather(lanes_type(real_), addresses, align, where.inside, zero(true));
-      b.CreateMaskedScatter(b.CreateFAdd(before, value), addresses, align, where.inside);
+      llvm::Value* before = b.CreateMaskedGather(lanes_type(real_), addresses, align);
+      b.CreateMaskedScatter(b.CreateSelect(where.inside, b.CreateFAdd(before, value), before), addresses, align);
       return;
     }
     // `modulus` lanes at a time: lane i writes slot i mod modulus, so no two addresses are equal.
@@ -134,8 +135,9 @@ void Emitter::add_indexed(AccumulatorId id, const Contribution& contribution) {
       llvm::Value* bytes = b.CreateAdd(b.CreateShuffleVector(rows, part), llvm::ConstantVector::get(own));
       llvm::Value* addresses = b.CreateGEP(b.getInt8Ty(), address(slots, at), bytes);
       llvm::Value* mask = b.CreateShuffleVector(counted, part);
-      llvm::Value* before = b.CreateMaskedGather(part_type, addresses, align, mask, llvm::Constant::getNullValue(part_type));
-      b.CreateMaskedScatter(b.CreateFAdd(before, b.CreateShuffleVector(value, part)), addresses, align, mask);
+      llvm::Value* before = b.CreateMaskedGather(part_type, addresses, align);
+      llvm::Value* after = b.CreateFAdd(before, b.CreateShuffleVector(value, part));
+      b.CreateMaskedScatter(b.CreateSelect(mask, after, before), addresses, align);
     }
   });
 }
