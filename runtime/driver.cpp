@@ -1,3 +1,4 @@
+// Groups handed out to threads, each with a workspace; their moments merged; what is not finite found again (driver.h).
 #include "runtime/driver.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Allocation by huge pages, and the way back of what compiling leaves (memory.h).
 #include "runtime/memory.h"
 
 #include <fcntl.h>

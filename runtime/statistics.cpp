@@ -1,3 +1,5 @@
+// Moments of a group, their merger up the tree, and standard errors (statistics.h). Every sum has an order of its own, whatever
+// the processor.
 #include "runtime/statistics.h"
 
 #include <algorithm>
@@ -143,14 +145,14 @@ void merge_sums(std::vector<Numbers>& sums) {
   double *mean = sums[0].data(), *m2 = sums[1].data();
   const size_t size = sums[0].size();
   size_t at = 0;
-  const auto merge_at = [&]<class T>(T) {
+  const auto merge_at = [&]<class T>() {
     const MomentOf<T> moment = moment_of_sums<groups, T>(from, at);
     std::memcpy(mean + at, &moment.mean, sizeof moment.mean);
     std::memcpy(m2 + at, &moment.m2, sizeof moment.m2);
     at += sizeof(T) / sizeof(double);
   };
-  while (at + 8 <= size) merge_at(Eight{});
-  while (at < size) merge_at(0.0);
+  while (at + 8 <= size) merge_at.template operator()<Eight>();
+  while (at < size) merge_at.template operator()<double>();
 }
 
 // What is not needed any longer joins `spares`.

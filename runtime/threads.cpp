@@ -1,3 +1,4 @@
+// Workers that wait awake for a moment and then asleep, and the floating-point mode that all compute in (threads.h).
 #include "runtime/threads.h"
 
 #include <algorithm>

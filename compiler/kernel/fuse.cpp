@@ -1,16 +1,22 @@
+// Which sums take a product with them: those that alone read it, in its phase and at its rate (fuse.h).
 #include "compiler/kernel/fuse.h"
 
 namespace alea {
 
+NodeTable<uint32_t> count_readers(const Program& program, const PhaseOrder& order) {
+  NodeTable<uint32_t> readers(program.graph.size(), 0);
+  for (const auto& nodes : order.nodes)
+    for (const NodeId node : nodes)
+      for (const NodeId input : program.graph.inputs(node)) ++readers[input];
+  for (const NodeId root : program_roots(program)) ++readers[root];
+  return readers;
+}
+
 FusedProducts fuse_products(const Program& program) {
   const Graph& graph = program.graph;
   FusedProducts fused(graph.size(), FusedSide::none);
-  NodeTable<uint32_t> readers(graph.size(), 0);
   const PhaseOrder order = order_phases(program);
-  for (const auto& nodes : order.nodes)
-    for (const NodeId node : nodes)
-      for (const NodeId input : graph.inputs(node)) ++readers[input];
-  for (const NodeId root : program_roots(program)) ++readers[root];
+  const NodeTable<uint32_t> readers = count_readers(program, order);
   const auto can_fuse = [&](NodeId sum, NodeId product) {
     return graph.op(product) == Op::mul && readers[product] == 1 && graph.shape(product) == graph.shape(sum) &&
            program.phase[product] == program.phase[sum] && program.rate[product] == program.rate[sum];

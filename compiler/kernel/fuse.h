@@ -10,6 +10,9 @@
 namespace alea {
 
 enum class FusedSide : uint8_t { none, left, right };
+// How often each node is read, as an operand or as a root of the program.
+NodeTable<uint32_t> count_readers(const Program&, const PhaseOrder&);
+
 using FusedProducts = NodeTable<FusedSide>;
 FusedProducts fuse_products(const Program&);
 

@@ -1,3 +1,4 @@
+// Sums of products of matrices and vectors, from what is summed to the root of the sum (product_sums.h).
 #include "compiler/kernel/product_sums.h"
 
 namespace alea {
@@ -10,12 +11,8 @@ bool is_vector_product(const Graph& graph, NodeId node) {
 ProductSums find_product_sums(const Program& program, const FusedProducts& fused) {
   const Graph& graph = program.graph;
   ProductSums parts(graph.size(), SumPart::none);
-  NodeTable<uint32_t> readers(graph.size(), 0);
   const PhaseOrder order = order_phases(program);
-  for (const auto& nodes : order.nodes)
-    for (const NodeId node : nodes)
-      for (const NodeId input : graph.inputs(node)) ++readers[input];
-  for (const NodeId root : program_roots(program)) ++readers[root];
+  const NodeTable<uint32_t> readers = count_readers(program, order);
   // Operands come before their sums: one that is already a root becomes a part of its only reader.
   for (const auto& nodes : order.nodes)
     for (const NodeId node : nodes) {
