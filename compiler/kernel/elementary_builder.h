@@ -65,6 +65,11 @@ struct Real {
   B* builder;
   typename B::Value value;
 };
+// high + low, where low is no more than a few units in the last place of high.
+template <class B>
+struct Pair {
+  Real<B> high, low;
+};
 template <class B>
 struct Whole {
   B* builder;

@@ -111,6 +111,15 @@ Real<B> log1p(Real<B> x) {
   return select((0.0 < sum) & (sum < F::infinity), log_of(f, split.e), edge);
 }
 
+// log(x.high + x.low) for x.high normal, positive and less than 2^bias.
+template <class B>
+Real<B> log_of_pair(Pair<B> x) {
+  using F = Format<B>;
+  const Significand<B> split = split_significand(x.high);
+  const Real<B> inverse = value((uint64_t{2 * F::bias} - split.biased) << F::mantissa_bits);
+  return log_of(fma(x.low, inverse, split.f), split.e);
+}
+
 // log(1 + e^x) = max(x, 0) + log1p(e^-|x|)
 template <class B>
 Real<B> softplus(Real<B> x) {
@@ -183,11 +192,7 @@ Real<B> cosh(Real<B> x) {
   return half + 0.25 / half;
 }
 
-// log x = high + low to about twice the bits, for normal positive x.
-template <class B>
-struct Pair {
-  Real<B> high, low;
-};
+// log x to about twice the bits, for normal positive x.
 template <class B>
 Pair<B> log_extended(Real<B> x) {
   const Significand<B> split = split_significand(x);

@@ -159,18 +159,30 @@ template <class B>
 Whole<B> nearest_middle(Real<B> m) {
   return bits(fma(m, is_double<B> ? 20.0 : 42.0, Format<B>::rounder));
 }
-// log(2^e c (1 + r)) = e ln 2 + (log c + log(1 + r)); e is 0 where that is small, so that nothing cancels.
+// log(c (1 + r)) = log c + log(1 + r)
 template <class B>
-Real<B> log_of_split(Split<B> split) {
-  const Whole<B> nearest = nearest_middle(split.m);
-  const Real<B> r = fma(split.m, look_up(log_inverses_double, log_inverses_single, nearest), -1.0);
+Real<B> log_of_significand(Real<B> m) {
+  const Whole<B> nearest = nearest_middle(m);
+  const Real<B> r = fma(m, look_up(log_inverses_double, log_inverses_single, nearest), -1.0);
   Real<B> tail = r;
   if constexpr (is_double<B>)
     tail = polynomial(r, -0x1.fffffffffffebp-2, 0x1.55555555554b9p-2, -0x1.00000000963fcp-2, 0x1.9999999c8d62ep-3,
                       -0x1.555540a1edba1p-3, 0x1.24922911364b3p-3, -0x1.00749073b500ap-3, 0x1.c825a5e9a8081p-4);
   else tail = polynomial(r, -0x1p-1, 0x1.555f3ep-2, -0x1.000a18p-2);
-  const Real<B> of_m = look_up(log_middles_double, log_middles_single, nearest) + fma(r * r, tail, r);
-  return fma(split.e, 0x1.62e42fefa39efp-1, of_m);
+  return look_up(log_middles_double, log_middles_single, nearest) + fma(r * r, tail, r);
+}
+
+// log(2^e m) = e ln 2 + log m; e is 0 where that is small, so that nothing cancels.
+template <class B>
+Real<B> log_of_split(Split<B> split) {
+  return fma(split.e, ln2_high<B>, log_of_significand(split.m));
+}
+// The same and what its last rounding took: within 2^-53 (f32: 2^-24), however large it is.
+template <class B>
+Pair<B> log_pair_of_split(Split<B> split) {
+  const Real<B> of_m = log_of_significand(split.m);
+  const Real<B> high = fma(split.e, ln2_high<B>, of_m);
+  return {high, fma(split.e, ln2_low<B>, fma(split.e, ln2_high<B>, -high) + of_m)};
 }
 
 template <class T, size_t n>
@@ -203,11 +215,17 @@ Real<B> minus_two_log(Real<B> x) {
   return fma(split.e, -0x1.62e42fefa39efp+0, of_m);
 }
 
+// By instructions where the builder has them.
 template <class B>
-Real<B> log(Real<B> x) {
+Split<B> split_of(Real<B> x) {
   Split<B> split{x, x};
   if (!x.builder->split(x.value, split.m.value, split.e.value)) split = split_any(x);
-  return log_of_split(split);
+  return split;
+}
+
+template <class B>
+Real<B> log(Real<B> x) {
+  return log_of_split(split_of(x));
 }
 
 // The same for normal positive x.
