@@ -73,20 +73,26 @@ Real<B> lgamma(Real<B> x) {
   return select(pole | (a == F::infinity), F::infinity, select(x == x, result, x));
 }
 
-// The sum of 1/(x+i) (power 1) or 1/(x+i)² (power 2) over the steps that bring x to 10 or more.
+// The sum of 1/(x+i) (power 1) or 1/(x+i)² (power 2) over the steps that bring x to 10 or more. The terms fall, so that
+// what each addition loses is known.
 template <class B>
 struct Shifted {
-  Real<B> x, sum;
+  Real<B> x;
+  Pair<B> sum;
 };
 template <class B>
 Shifted<B> shift_to_ten(Real<B> x, int power) {
-  Shifted<B> result{x, constant_like(x, 0.0)};
+  const Real<B> zero = constant_like(x, 0.0);
+  Shifted<B> result{x, {zero, zero}};
   for (int step = 0; step < 10; ++step) {
     const Mask<B> below = result.x < 10.0;
     const Real<B> inverse = 1.0 / result.x;
-    result.sum = select(below, result.sum + (power == 1 ? inverse : inverse * inverse), result.sum);
+    const Real<B> term = select(below, power == 1 ? inverse : inverse * inverse, 0.0);
+    const Real<B> sum = result.sum.high + term;
+    result.sum = {sum, result.sum.low + (term - (sum - result.sum.high))};
     result.x = select(below, result.x + 1.0, result.x);
   }
+  result.sum.low = select(result.sum.high < Format<B>::infinity, result.sum.low, 0.0);
   return result;
 }
 
@@ -99,7 +105,10 @@ Real<B> digamma(Real<B> x) {
   const Real<B> square = inverse * inverse;
   const Real<B> series = square * polynomial(square, -1.0 / 12, 1.0 / 120, -1.0 / 252, 1.0 / 240, -1.0 / 132, 691.0 / 32760,
                                              -1.0 / 12, 3617.0 / 8160, -43867.0 / 14364);
-  const Real<B> positive = log(shifted.x) + (series - 0.5 * inverse) - shifted.sum;
+  const Pair<B> logarithm = log_pair_of_split(split_of(shifted.x));
+  const Real<B> logarithm_low = select(shifted.x < Format<B>::infinity, logarithm.low, 0.0);
+  const Real<B> low = (logarithm_low - shifted.sum.low) + fma(inverse, -0.5, series);
+  const Real<B> positive = (logarithm.high - shifted.sum.high) + low;
   const SinCos<B> turn = sincos_of_half_turns(a);
   const Real<B> reflected = positive + 1.0 / a + (2 * half_pi_high<B>)*(turn.cos / turn.sin);
   const Mask<B> pole = (x <= 0.0) & (floor(x) == x);
@@ -116,7 +125,7 @@ Real<B> trigamma(Real<B> x) {
   const Real<B> series = inverse * square *
                          polynomial(square, 1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6,
                                     -3617.0 / 510, 43867.0 / 798, -174611.0 / 330);
-  const Real<B> positive = (series + 0.5 * square) + inverse + shifted.sum;
+  const Real<B> positive = shifted.sum.high + (inverse + (fma(square, 0.5, series) + shifted.sum.low));
   const Real<B> ratio = (2 * half_pi_high<B>) / sincos_of_half_turns(a).sin;
   const Real<B> reflected = fma(ratio, ratio, 1.0 / (a * a) - positive);
   const Mask<B> pole = (x <= 0.0) & (floor(x) == x);

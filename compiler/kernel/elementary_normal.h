@@ -1,5 +1,5 @@
 // The error functions and the normal distribution over a builder (elementary_builder.h). In: any argument.
-// Out: within 4 ULP. All rest on erfcx(y) = e^(y²) erfc(y) for y ≥ 0, a polynomial in (y - K) / (y + K).
+// Out: within 4 ULP. All but the quantile rest on erfcx(y) = e^(y²) erfc(y) for y ≥ 0, a polynomial in (y - K) / (y + K).
 #pragma once
 #include "compiler/kernel/elementary_exp.h"
 
