@@ -122,33 +122,52 @@ struct NoiseBlocks {
     }
   }
 
+  // So many vectors of a group at once.
+  template <class T>
+  static constexpr int at_once = sizeof(T) == 8 ? 4 : 2;
+
+  // The draws of one call whose times are within first_time … end - 1: where a stretch of time begins or ends within a call.
+  template <class T, bool normal>
+  [[gnu::noinline, gnu::flatten]] static void fill_edge(uint64_t key, uint64_t first_sample, uint64_t call, uint64_t first_time,
+                                                        uint64_t end, int64_t element_count, T* to) {
+    constexpr int64_t n = draws_per_call<T>;
+    for (int64_t lane = 0; lane < 64; lane += at_once<T> * lanes<T>)
+      for (int64_t element = 0; element < element_count; ++element) {
+        typename elementary::VectorBuilder<T, lanes<T>>::Value draws[n][at_once<T>];
+        draw<T, normal, at_once<T>>(key, first_sample + static_cast<uint64_t>(lane), call, static_cast<uint64_t>(element), draws);
+        for (int64_t k = 0; k < n; ++k) {
+          const uint64_t time = call * n + static_cast<uint64_t>(k);
+          if (time < first_time || time >= end) continue;
+          const auto row = static_cast<int64_t>(time - first_time) * element_count + element;
+          std::memcpy(to + row * 64 + lane, draws[k], sizeof draws[k]);
+        }
+      }
+  }
+
   template <class T, bool normal>
   [[gnu::flatten]] static void fill(uint64_t key, uint64_t first_sample, uint64_t first_time, int64_t time_count,
                                     int64_t element_count, void* out) {
-    using Value = typename elementary::VectorBuilder<T, lanes<T>>::Value;
     constexpr int64_t n = draws_per_call<T>;
-    T* to = static_cast<T*>(out);
-    constexpr int vectors = sizeof(T) == 8 ? 4 : 2;
+    T* const to = static_cast<T*>(out);
     const auto end = first_time + static_cast<uint64_t>(time_count);
     const auto draw_block = [&](int64_t lane, uint64_t call, int64_t element) {
-      Value draws[n][vectors];
-      draw<T, normal, vectors>(key, first_sample + static_cast<uint64_t>(lane), call, static_cast<uint64_t>(element), draws);
-      for (int64_t k = 0; k < n; ++k) {
-        const uint64_t time = call * n + static_cast<uint64_t>(k);
-        if (time < first_time || time >= end) continue;
-        const auto row = static_cast<int64_t>(time - first_time) * element_count + element;
-        std::memcpy(to + row * 64 + lane, draws[k], sizeof draws[k]);
-      }
+      typename elementary::VectorBuilder<T, lanes<T>>::Value draws[n][at_once<T>];
+      draw<T, normal, at_once<T>>(key, first_sample + static_cast<uint64_t>(lane), call, static_cast<uint64_t>(element), draws);
+      const auto row = static_cast<int64_t>(call * n - first_time) * element_count + element;
+      for (int64_t k = 0; k < n; ++k) std::memcpy(to + (row + k * element_count) * 64 + lane, draws[k], sizeof draws[k]);
     };
-    if (element_count == 1) {
-      for (uint64_t call = first_time / n; call * n < end; ++call)
-        for (int64_t lane = 0; lane < 64; lane += vectors * lanes<T>) draw_block(lane, call, 0);
-      return;
-    }
-    // What the first rounds make of samples and of times is the same for all elements.
-    for (int64_t lane = 0; lane < 64; lane += vectors * lanes<T>)
-      for (uint64_t call = first_time / n; call * n < end; ++call)
-        for (int64_t element = 0; element < element_count; ++element) draw_block(lane, call, element);
+    uint64_t call = first_time / n;
+    if (first_time % n != 0) fill_edge<T, normal>(key, first_sample, call++, first_time, end, element_count, to);
+    // A loop over the one element there is would be prepared for anew each time; what the first rounds make of samples and of
+    // times is the same for many.
+    if (element_count == 1)
+      for (; (call + 1) * n <= end; ++call)
+        for (int64_t lane = 0; lane < 64; lane += at_once<T> * lanes<T>) draw_block(lane, call, 0);
+    else
+      for (; (call + 1) * n <= end; ++call)
+        for (int64_t lane = 0; lane < 64; lane += at_once<T> * lanes<T>)
+          for (int64_t element = 0; element < element_count; ++element) draw_block(lane, call, element);
+    if (call * n < end) fill_edge<T, normal>(key, first_sample, call, first_time, end, element_count, to);
   }
 
   // Two groups at a time, where the counters of one are but a vector.
@@ -157,7 +176,7 @@ struct NoiseBlocks {
                                            int64_t element_count, void* out) {
     using Value = typename elementary::VectorBuilder<T, lanes<T>>::Value;
     constexpr int64_t n = draws_per_call<T>, span = 64 / n;  // counters a group
-    constexpr int most = sizeof(T) == 8 ? 4 : 2, vectors = span / lanes<T> < most ? span / lanes<T> : most;
+    constexpr int vectors = span / lanes<T> < at_once<T> ? span / lanes<T> : at_once<T>;
     const auto place = [&](int64_t group, int64_t element) {
       return reinterpret_cast<T*>(static_cast<char*>(out) + group * group_bytes) + element * 64;
     };
