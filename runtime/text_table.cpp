@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace alea {
 
@@ -16,7 +17,8 @@ std::string bold(std::string_view text, bool colour) {
   return colour ? fmt::format("\x1b[1m{}\x1b[0m", text) : std::string(text);
 }
 
-std::string number_text(double value) { return fmt::format("{:.6g}", value); }
+// What is no number has no sign worth telling.
+std::string number_text(double value) { return std::isnan(value) ? "nan" : fmt::format("{:.6g}", value); }
 
 std::string TextTable::print(bool colour, bool heading) const {
   std::vector<size_t> widths(columns_.size());

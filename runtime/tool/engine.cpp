@@ -13,6 +13,7 @@
 #include "runtime/file.h"
 #include "runtime/kernel_cache.h"
 #include "runtime/params.h"
+#include "runtime/text_table.h"
 
 namespace alea {
 
@@ -229,8 +230,8 @@ std::string place_of(const Session& session, const Program& program, const NonFi
   for (const NamedNode& named : program.names)
     if (named.node == value.node) name = fmt::format("`{}`", named.name);
   const std::string step = value.time ? fmt::format(", step {}", *value.time) : "";
-  return fmt::format("{}{} is {} in sample {}{}", name, place_text(session, program.graph.span(value.node)), value.value,
-                     value.sample, step);
+  return fmt::format("{}{} is {} in sample {}{}", name, place_text(session, program.graph.span(value.node)),
+                     number_text(value.value), value.sample, step);
 }
 
 }  // namespace alea
