@@ -66,13 +66,14 @@ struct TwoSums {
   return {total_of(sums) + rest, total_of(squares) + more};
 }
 
-struct OneMoment {
-  double mean, m2;
+template <class T>
+struct MomentOf {
+  T mean, m2;
 };
 
 // In one pass, about the first sample c: with S₁ = Σ (x - c) and S₂ = Σ (x - c)² the mean is c + S₁/n and M2 = S₂ - S₁²/n. c
 // being one of the samples, S₂ is at most n + 1 times M2, so that a group's subtraction costs six bits at most.
-[[gnu::always_inline]] inline OneMoment moment_of(const double* samples, size_t count) {
+[[gnu::always_inline]] inline MomentOf<double> moment_of(const double* samples, size_t count) {
   const double first = samples[0], n = static_cast<double>(count);
   const auto [sum, squares] = sums_of(samples, count, first);
   const double m2 = squares - sum * (sum / n);
@@ -99,7 +100,7 @@ bool all_finite(std::span<const double> values) {
 
 void set_moments(Moments& result, std::span<const double> samples) {
   result.count = static_cast<double>(samples.size());
-  const OneMoment moment = moment_of(samples.data(), samples.size());
+  const MomentOf<double> moment = moment_of(samples.data(), samples.size());
   result.mean.assign(1, moment.mean);
   result.m2.assign(1, moment.m2);
   result.sums.clear();
@@ -116,11 +117,6 @@ size_t most_waiting(size_t size) {
 }
 
 using Eight [[gnu::vector_size(64)]] = double;
-
-template <class T>
-struct MomentOf {
-  T mean, m2;
-};
 
 // Of full groups that are known by their sums, from `at` on.
 template <size_t groups, class T>
@@ -336,7 +332,7 @@ bool BlockReduction::add_full_groups(std::span<const double> objectives, std::sp
   double *mean = mean_.data(), *m2 = m2_.data();
   size_t place = 0;
   for (size_t g = 0; g < groups; ++g) {
-    const OneMoment moment = moment_of(objectives.data() + g * group_size, group_size);
+    const MomentOf<double> moment = moment_of(objectives.data() + g * group_size, group_size);
     mean[place * width] = moment.mean;
     m2[place * width] = moment.m2;
     for (size_t k = 0; k < size; ++k) mean[place * width + 1 + k] = gradient_sums[g * size + k] * (1.0 / group_size);

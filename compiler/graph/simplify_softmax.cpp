@@ -1,10 +1,10 @@
 // The softmax of Gumbel noise, as relaxed categorical draws have it. A Gumbel variable is -log E with E = -log u exponential, so
 //   softmax((a - log E)/τ) = e / Σ e,  e = exp((a - s)/τ) / E^(1/τ),
-// with one logarithm instead of two and an exponential. Done where a is of params alone, so that e^(a/τ) is computed once for all
-// samples; else the gradient would have more to keep. E lies
-// within 5·10⁻¹⁷ and 38 (6·10⁻⁸ and 18 in single precision), so that nothing need be subtracted for the noise's sake: with s =
-// max a, and e 2³⁶ times larger than above, e stays far below the largest number, and what is rounded to 0 is less than 10⁻³⁷ of
-// Σ e.
+// with one logarithm instead of two and an exponential. In: a product of the form that softmax has. Out: the node that takes its
+// place, or null. Done where a is of params alone, so that e^(a/τ) is computed once for all samples; else the gradient would have
+// more to keep. E lies within 5·10⁻¹⁷ and 38 (6·10⁻⁸ and 18 in single precision), so that nothing need be subtracted for the
+// noise's sake: with s = max a, and e 2³⁶ times larger than above, e stays far below the largest number, and what is rounded to 0
+// is less than 10⁻³⁷ of Σ e.
 #include <algorithm>
 #include <limits>
 #include <numeric>

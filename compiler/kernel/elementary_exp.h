@@ -7,10 +7,10 @@
 
 namespace alea::elementary {
 
-// x = k ln 2 + r with |r| ≤ ln 2 / 2; k also as a whole number in two's complement.
+// x = k ln 2 + r with |r| ≤ ln 2 / 2, k in two's complement.
 template <class B>
 struct ReducedExponent {
-  Real<B> r, k;
+  Real<B> r;
   Whole<B> whole;
 };
 template <class B>
@@ -18,7 +18,7 @@ ReducedExponent<B> reduce_exponent(Real<B> x) {
   using F = Format<B>;
   const Real<B> shifted = fma(x, log2_e, F::rounder);
   const Real<B> k = shifted - F::rounder;
-  return {fma(k, -ln2_low<B>, fma(k, -ln2_high<B>, x)), k, bits(shifted) - F::bits_of(F::rounder)};
+  return {fma(k, -ln2_low<B>, fma(k, -ln2_high<B>, x)), bits(shifted) - F::bits_of(F::rounder)};
 }
 
 // (e^r - 1 - r) / r² on |r| ≤ ln 2 / 2

@@ -154,22 +154,42 @@ Split<B> split_any(Real<B> x) {
   return {split.m, select((0.0 < x) & (x < F::infinity), e, edge)};
 }
 
-// Where m = c (1 + r): the index of c.
+// The same by instructions, where the builder has them.
 template <class B>
-Whole<B> nearest_middle(Real<B> m) {
-  return bits(fma(m, is_double<B> ? 20.0 : 42.0, Format<B>::rounder));
+Split<B> split_of(Real<B> x) {
+  Split<B> split{x, x};
+  if (!x.builder->split(x.value, split.m.value, split.e.value)) split = split_any(x);
+  return split;
 }
+template <class B>
+Split<B> split_of_normal(Real<B> x) {
+  Split<B> split{x, x};
+  if (!x.builder->split(x.value, split.m.value, split.e.value)) split = split_normal(x);
+  return split;
+}
+
+// m = c (1 + r) with the nearest c.
+template <class B>
+struct Nearest {
+  Whole<B> index;
+  Real<B> r;
+};
+template <class B>
+Nearest<B> nearest_to(Real<B> m) {
+  const Whole<B> index = bits(fma(m, is_double<B> ? 20.0 : 42.0, Format<B>::rounder));
+  return {index, fma(m, look_up(log_inverses_double, log_inverses_single, index), -1.0)};
+}
+
 // log(c (1 + r)) = log c + log(1 + r)
 template <class B>
 Real<B> log_of_significand(Real<B> m) {
-  const Whole<B> nearest = nearest_middle(m);
-  const Real<B> r = fma(m, look_up(log_inverses_double, log_inverses_single, nearest), -1.0);
+  const auto [index, r] = nearest_to(m);
   Real<B> tail = r;
   if constexpr (is_double<B>)
     tail = polynomial(r, -0x1.fffffffffffebp-2, 0x1.55555555554b9p-2, -0x1.00000000963fcp-2, 0x1.9999999c8d62ep-3,
                       -0x1.555540a1edba1p-3, 0x1.24922911364b3p-3, -0x1.00749073b500ap-3, 0x1.c825a5e9a8081p-4);
   else tail = polynomial(r, -0x1p-1, 0x1.555f3ep-2, -0x1.000a18p-2);
-  return look_up(log_middles_double, log_middles_single, nearest) + fma(r * r, tail, r);
+  return look_up(log_middles_double, log_middles_single, index) + fma(r * r, tail, r);
 }
 
 // log(2^e m) = e ln 2 + log m; e is 0 where that is small, so that nothing cancels.
@@ -201,26 +221,16 @@ inline constexpr auto minus_two_log_middles_single = doubled_and_negated(log_mid
 // -2 log x for a normal x in (0, 1], within 2 ULP where it is above 1 and within 2 ULP of 1 below: what a normal draw needs.
 template <class B>
 Real<B> minus_two_log(Real<B> x) {
-  Split<B> split{x, x};
-  if (!x.builder->split(x.value, split.m.value, split.e.value)) split = split_normal(x);
-  const Whole<B> nearest = nearest_middle(split.m);
-  const Real<B> r = fma(split.m, look_up(log_inverses_double, log_inverses_single, nearest), -1.0);
+  const Split<B> split = split_of_normal(x);
+  const auto [index, r] = nearest_to(split.m);
   // -2 log(1 + r) = r T(r)
   Real<B> tail = r;
   if constexpr (is_double<B>)
     tail = polynomial(r, -2.0, 0x1.fffffffffff1bp-1, -0x1.55555555fd94p-1, 0x1.00000001e869dp-1, -0x1.99998181b7f87p-2,
                       0x1.55552ed8df7afp-2, -0x1.251726f23e09dp-2, 0x1.00974ef3ced29p-2);
   else tail = polynomial(r, -2.0, 0x1.0006d4p+0, -0x1.55628cp-1);
-  const Real<B> of_m = fma(r, tail, look_up(minus_two_log_middles_double.values, minus_two_log_middles_single.values, nearest));
+  const Real<B> of_m = fma(r, tail, look_up(minus_two_log_middles_double.values, minus_two_log_middles_single.values, index));
   return fma(split.e, -0x1.62e42fefa39efp+0, of_m);
-}
-
-// By instructions where the builder has them.
-template <class B>
-Split<B> split_of(Real<B> x) {
-  Split<B> split{x, x};
-  if (!x.builder->split(x.value, split.m.value, split.e.value)) split = split_any(x);
-  return split;
 }
 
 template <class B>
@@ -231,9 +241,7 @@ Real<B> log(Real<B> x) {
 // The same for normal positive x.
 template <class B>
 Real<B> log_of_normal(Real<B> x) {
-  Split<B> split{x, x};
-  if (!x.builder->split(x.value, split.m.value, split.e.value)) split = split_normal(x);
-  return log_of_split(split);
+  return log_of_split(split_of_normal(x));
 }
 
 }  // namespace alea::elementary
