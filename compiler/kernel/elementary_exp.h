@@ -1,5 +1,6 @@
-// Exponentials, logarithms, powers and hyperbolic functions over a builder (elementary_builder.h). In: any
-// argument. Out: within 4 ULP of the exact value, with the limits at infinities and domain edges of C.
+// Powers, hyperbolic functions, and the exponentials and logarithms that keep digits around 0, over a builder
+// (elementary_builder.h); exp and log themselves are in elementary_table.h. In: any argument. Out: within 4 ULP of the exact
+// value, with the limits at infinities and domain edges of C.
 // Coefficients come from Sollya's fpminimax on the intervals named.
 #pragma once
 #include "compiler/kernel/elementary_builder.h"
