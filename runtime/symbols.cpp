@@ -20,11 +20,16 @@ void gather_rows(const KernelInput* input, uint64_t first_sample, int64_t row_le
   }
 }
 
-// values[lane] = function(x[lane]) where the lane's bit of `where` is set.
+// r[lane] and quadrant[lane], a whole number of T's width, of x[lane] where the lane's bit of `where` is set.
 template <class T>
-void rare_value(int64_t function, int64_t lanes, uint64_t where, const T* x, T* values) {
+void reduce_large(int64_t lanes, uint64_t where, const T* x, T* r,
+                  std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>* quadrant) {
   for (int64_t lane = 0; lane < lanes; ++lane)
-    if ((where >> lane & 1) != 0) values[lane] = elementary::rare_value(static_cast<elementary::Rare>(function), x[lane]);
+    if ((where >> lane & 1) != 0) {
+      const elementary::LargeReduction<T> reduction = elementary::reduce_large(x[lane]);
+      r[lane] = reduction.r;
+      quadrant[lane] = static_cast<std::remove_pointer_t<decltype(quadrant)>>(reduction.quadrant);
+    }
 }
 
 template <class Function>
@@ -36,7 +41,7 @@ template <class T>
 void add_functions(std::vector<Symbol>& symbols, const std::string& suffix) {
   auto add = [&](const char* name, const void* function) { symbols.push_back({std::string("alea_") + name + suffix, function}); };
   add("gather_rows", address(gather_rows<T>));
-  add("rare_value", address(rare_value<T>));
+  add("reduce_large", address(reduce_large<T>));
   add("lgamma", address(rare::lgamma<T>));
   add("digamma", address(rare::digamma<T>));
   add("trigamma", address(rare::trigamma<T>));

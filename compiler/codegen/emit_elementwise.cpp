@@ -1,5 +1,6 @@
 // Elementwise operations: arithmetic, comparisons and selections as instructions, elementary functions by the
 // templates of compiler/kernel/elementary.h over a builder of LLVM values.
+#include <llvm/IR/CFG.h>
 #include <llvm/IR/Intrinsics.h>
 #include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/MDBuilder.h>
@@ -11,6 +12,23 @@
 
 namespace alea {
 namespace {
+
+// Whether every way to `block`, of those emitted so far, passes `earlier`. May miss it where the two lie far apart.
+bool is_passed(const llvm::BasicBlock* earlier, const llvm::BasicBlock* block) {
+  constexpr int far_apart = 256;
+  for (int turn = 0; block != nullptr && turn < far_apart; ++turn) {
+    if (block == earlier) return true;
+    const llvm::BasicBlock* before = block->getSinglePredecessor();
+    // After a branch around one block: the block that branches.
+    if (before == nullptr && block->hasNPredecessors(2))
+      for (const llvm::BasicBlock* around : llvm::predecessors(block))
+        if (const llvm::BasicBlock* branching = around->getSinglePredecessor();
+            branching != nullptr && llvm::is_contained(llvm::predecessors(block), branching))
+          before = branching;
+    block = before;
+  }
+  return false;
+}
 
 // The builder of elementary_builder.h.
 template <class T>
@@ -128,35 +146,55 @@ struct LlvmBuilder {
   }
 
   // A branch that is hardly ever taken, to a call for the lanes of `where`, through memory.
-  Value rare(elementary::Rare function, Mask where, Value x, Value usual) {
+  void reduce_large(Mask where, Value x, Value& r, Whole& quadrant) {
     llvm::Value* mask = where;
     if (lanes) mask = b.CreateBitCast(mask, b.getIntNTy(static_cast<unsigned>(emitter.lanes)));
     mask = b.CreateZExt(mask, b.getInt64Ty());
-    auto* cold = llvm::BasicBlock::Create(b.getContext(), "rare", emitter.function);
-    auto* next = llvm::BasicBlock::Create(b.getContext(), "usual", emitter.function);
+    auto* cold = llvm::BasicBlock::Create(b.getContext(), "large", emitter.function);
+    auto* next = llvm::BasicBlock::Create(b.getContext(), "reduced", emitter.function);
     llvm::BasicBlock* from = b.GetInsertBlock();
     b.CreateCondBr(b.CreateICmpNE(mask, emitter.i64(0)), cold, next,
                    llvm::MDBuilder(b.getContext()).createBranchWeights(1, 1'000'000));
     b.SetInsertPoint(cold);
     const int64_t count = lanes ? emitter.lanes : 1;
-    llvm::Value* memory = emitter.call_area();
-    llvm::Value* second = emitter.offset(memory, count * emitter.real_bytes());
+    llvm::Value* const memory = emitter.call_area();
+    const std::array<llvm::Value*, 3> values = {x, r, quadrant};
+    std::array<llvm::Value*, 3> places{};
     const llvm::Align align(sizeof(T));
-    b.CreateAlignedStore(x, memory, align);
-    b.CreateAlignedStore(usual, second, align);
+    for (size_t k = 0; k < 3; ++k) {
+      places[k] = emitter.offset(memory, static_cast<int64_t>(k) * count * emitter.real_bytes());
+      b.CreateAlignedStore(values[k], places[k], align);
+    }
     llvm::Type* pointer = b.getPtrTy();
-    b.CreateCall(
-        emitter.external(emitter.symbol("rare_value"), {b.getInt64Ty(), b.getInt64Ty(), b.getInt64Ty(), pointer, pointer}),
-        {emitter.i64(static_cast<int64_t>(function)), emitter.i64(count), mask, memory, second});
-    llvm::Value* replaced = b.CreateAlignedLoad(usual->getType(), second, align);
+    b.CreateCall(emitter.external(emitter.symbol("reduce_large"), {b.getInt64Ty(), b.getInt64Ty(), pointer, pointer, pointer}),
+                 {emitter.i64(count), mask, places[0], places[1], places[2]});
+    const auto replaced = [&](size_t k) { return b.CreateAlignedLoad(values[k]->getType(), places[k], align); };
+    llvm::Value *const large_r = replaced(1), *const large_quadrant = replaced(2);
     b.CreateBr(next);
     b.SetInsertPoint(next);
-    llvm::PHINode* result = b.CreatePHI(usual->getType(), 2);
-    result->addIncoming(usual, from);
-    result->addIncoming(replaced, cold);
-    return result;
+    const auto joined = [&](llvm::Value* usual, llvm::Value* large) {
+      llvm::PHINode* result = b.CreatePHI(usual->getType(), 2);
+      result->addIncoming(usual, from);
+      result->addIncoming(large, cold);
+      return result;
+    };
+    r = joined(r, large_r);
+    quadrant = joined(quadrant, large_quadrant);
   }
 };
+
+// sin or cos. Both come from one reduction and two polynomials, and often both are needed: where the other one has been
+// computed on the way here, it is there. LLVM does not see this, because of the branch in the reduction.
+template <class T>
+llvm::Value* sine_or_cosine(LlvmBuilder<T>& builder, Op op, llvm::Value* x) {
+  Emitter& emitter = builder.emitter;
+  SineAndCosine& known = emitter.sines_and_cosines[x];
+  if (known.block == nullptr || !is_passed(known.block, builder.b.GetInsertBlock())) {
+    const auto both = elementary::sincos(elementary::Real<LlvmBuilder<T>>{&builder, x});
+    known = {both.sin.value, both.cos.value, builder.b.GetInsertBlock()};
+  }
+  return op == Op::sin ? known.sine : known.cosine;
+}
 
 template <class T>
 llvm::Value* apply(Emitter& emitter, Op op, bool lanes, std::span<llvm::Value* const> operands) {
@@ -179,8 +217,8 @@ llvm::Value* apply(Emitter& emitter, Op op, bool lanes, std::span<llvm::Value* c
     case Op::expm1: return elementary::expm1(x(0)).value;
     case Op::log: return elementary::log(x(0)).value;
     case Op::log1p: return elementary::log1p(x(0)).value;
-    case Op::sin: return elementary::sin(x(0)).value;
-    case Op::cos: return elementary::cos(x(0)).value;
+    case Op::sin:
+    case Op::cos: return sine_or_cosine(builder, op, operands[0]);
     case Op::tan: return elementary::tan(x(0)).value;
     case Op::asin: return elementary::asin(x(0)).value;
     case Op::acos: return elementary::acos(x(0)).value;

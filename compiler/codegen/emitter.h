@@ -73,6 +73,12 @@ struct CarriedArray {
   EmittedValue other;  // the second place of one that goes to and fro
 };
 
+// Of one argument, and the block they were computed in.
+struct SineAndCosine {
+  llvm::Value *sine = nullptr, *cosine = nullptr;
+  llvm::BasicBlock* block = nullptr;
+};
+
 class Emitter {
  public:
   // `lanes` is 1 in phases without the sample axis.
@@ -95,6 +101,7 @@ class Emitter {
   llvm::Value *first_step = nullptr, *end_step = nullptr;             // i64: of the segment whose tape there is
   llvm::Instruction *before_loops = nullptr, *before_body = nullptr;  // where values of other phases are loaded
   std::unordered_map<uint32_t, EmittedValue> values;
+  std::unordered_map<llvm::Value*, SineAndCosine> sines_and_cosines;  // by argument
   BufferAllocator scratch;
 
   // --- types and constants

@@ -22,9 +22,9 @@
 //   bool split(Value x, Value& m, Value& e)  x = 2^e m, m in [¾, 3/2), as split_any (elementary_table.h), by instructions
 //                                         for it; false: there are none
 //   Value look_up(const Real (&table)[n], Whole)  the element at the index mod n; n is 16 for double, 32 for float
-//   Value rare(Rare, Mask where, Value x, Value usual)
-//                                         `usual`, but in the lanes of `where` what rare_value (elementary_large.h)
-//                                         gives for x. Almost never true in any lane.
+//   void reduce_large(Mask where, Value x, Value& r, Whole& quadrant)
+//                                         r and quadrant stay, but become what reduce_large (elementary_large.h) gives for x
+//                                         in the lanes of `where`. Almost never true in any lane.
 // Functions never branch on a value; they compute all cases and select.
 #pragma once
 #include <bit>
@@ -33,9 +33,6 @@
 #include <type_traits>
 
 namespace alea::elementary {
-
-// Functions of arguments so large that their reduction needs hundreds of digits of pi.
-enum class Rare : uint8_t { sin, cos, wrap };
 
 template <class B>
 inline constexpr bool is_double = std::is_same_v<typename B::Real, double>;
@@ -183,10 +180,6 @@ Real<B> select(Mask<B> mask, double a, Real<B> b) {
 template <class B>
 Real<B> select(Mask<B> mask, double a, double b) {
   return {mask.builder, mask.builder->select(mask.value, mask.builder->constant(a), mask.builder->constant(b))};
-}
-template <class B>
-Real<B> rare(Rare function, Mask<B> where, Real<B> x, Real<B> usual) {
-  return {x.builder, x.builder->rare(function, where.value, x.value, usual.value)};
 }
 
 template <class B>

@@ -1,5 +1,4 @@
-// In: a finite number beyond largest_reduced, an infinity or NaN. Out: the function's value as accurate as for
-// small arguments; NaN for infinities.
+// In: a finite number beyond largest_reduced, an infinity or NaN. Out: the remainder, as accurate as for small arguments.
 #include "compiler/kernel/elementary_large.h"
 
 #include <array>
@@ -37,14 +36,9 @@ constexpr std::array<uint64_t, 21> two_over_pi_words = {0,
                                                         0x56033046fc7b6bab,
                                                         0xf0cfbc209af4361d};
 
-struct Reduction {
-  uint64_t quadrant;
-  double high, low;  // x = quadrant pi/2 + high + low mod 2 pi, |high| ≤ pi/4
-};
-
 // x = m 2^e with a 53-bit whole m. Words of 2/pi whose product with 2^e is a multiple of 4 are left out; four
 // further words give at least 128 bits below the point after the 53 of m.
-Reduction reduce(double x) {
+LargeReduction<double> reduce_finite(double x) {
   const uint64_t pattern = std::bit_cast<uint64_t>(x);
   const int exponent = static_cast<int>(pattern >> 52 & 0x7ff) - 1075;
   const uint64_t significand = (pattern & 0xfffffffffffff) | 0x10000000000000;
@@ -84,58 +78,22 @@ Reduction reduce(double x) {
   const double high = a * half_pi_high<ScalarBuilder<double>>;
   const double low = std::fma(a, half_pi_high<ScalarBuilder<double>>, -high) + a * half_pi_middle<ScalarBuilder<double>> +
                      b * half_pi_high<ScalarBuilder<double>>;
-  Reduction result{quadrant, std::ldexp(high, -zeros), std::ldexp(low, -zeros)};
-  if (negative != std::signbit(x)) {
-    result.high = -result.high;
-    result.low = -result.low;
-  }
-  if (std::signbit(x)) result.quadrant = 0 - quadrant;
-  return result;
-}
-
-// x is past its half turn or before it: quadrant pi/2 + r in [-pi, pi).
-double wrapped(const Reduction& reduction) {
-  constexpr double half_pi = half_pi_high<ScalarBuilder<double>>, half_pi_rest = half_pi_middle<ScalarBuilder<double>>;
-  const double quadrant = static_cast<double>(reduction.quadrant & 3);
-  const bool past = quadrant == 3 || (quadrant == 2 && reduction.high >= 0);
-  const double turns = past ? quadrant - 4 : quadrant;
-  const double base = turns * half_pi;
-  const double sum = base + reduction.high;
-  const double result = sum + ((reduction.high - (sum - base)) + (reduction.low + turns * half_pi_rest));
-  return result >= 2 * half_pi ? -2 * half_pi : result;
+  const double r = std::ldexp(high + low, -zeros);
+  return {negative != std::signbit(x) ? -r : r, (std::signbit(x) ? 0 - quadrant : quadrant) & 3};
 }
 
 }  // namespace
 
-double rare_value(Rare function, double x) {
-  if (!(std::fabs(x) <= Format<ScalarBuilder<double>>::max)) return Format<ScalarBuilder<double>>::nan;
-  using B = ScalarBuilder<double>;
-  B builder;
-  const Reduction reduction = reduce(x);
-  const SinCos<B> both = of_quadrant(Real<B>{&builder, reduction.high + reduction.low}, Whole<B>{&builder, reduction.quadrant});
-  switch (function) {
-    case Rare::sin: return both.sin.value;
-    case Rare::cos: return both.cos.value;
-    case Rare::wrap: return wrapped(reduction);
-  }
-  return x;
+LargeReduction<double> reduce_large(double x) {
+  if (!(std::fabs(x) <= Format<ScalarBuilder<double>>::max)) return {Format<ScalarBuilder<double>>::nan, 0};
+  return reduce_finite(x);
 }
 
-// Double precision has room for both the argument and the value.
-float rare_value(Rare function, float x) {
-  using B = ScalarBuilder<double>;
-  B builder;
-  const Real<B> wide{&builder, x};
-  switch (function) {
-    case Rare::sin: return static_cast<float>(sin(wide).value);
-    case Rare::cos: return static_cast<float>(cos(wide).value);
-    case Rare::wrap: {
-      constexpr float pi = static_cast<float>(2 * half_pi_high<ScalarBuilder<float>>);
-      const float result = static_cast<float>(wrap(wide).value);
-      return result >= pi ? -pi : result;
-    }
-  }
-  return x;
+// Double precision has room for both the argument and the remainder.
+LargeReduction<float> reduce_large(float x) {
+  ScalarBuilder<double> builder;
+  const Reduced<ScalarBuilder<double>> reduced = reduce(Real<ScalarBuilder<double>>{&builder, x});
+  return {static_cast<float>(reduced.r.value), reduced.quadrant.value & 3};
 }
 
 }  // namespace alea::elementary

@@ -1,11 +1,17 @@
-// The rare case of elementary_builder.h: sin, cos and wrap of arguments beyond largest_reduced, by Payne and
-// Hanek's reduction with as many digits of 2/pi as the argument's exponent asks for. One number at a time.
+// The rare case of elementary_builder.h: arguments beyond largest_reduced, by Payne and Hanek's reduction with as many
+// digits of 2/pi as the argument's exponent asks for. One number at a time.
 #pragma once
 #include "compiler/kernel/elementary_builder.h"
 
 namespace alea::elementary {
 
-double rare_value(Rare, double x);
-float rare_value(Rare, float x);
+// x = quadrant pi/2 + r mod 2 pi, |r| ≤ pi/4 and a rounding, quadrant 0 … 3. For infinities and NaN r is NaN.
+template <class T>
+struct LargeReduction {
+  T r;
+  uint64_t quadrant;
+};
+LargeReduction<double> reduce_large(double x);
+LargeReduction<float> reduce_large(float x);
 
 }  // namespace alea::elementary

@@ -54,7 +54,12 @@ struct ScalarBuilder {
   T look_up(const T (&table)[n], Whole index) {
     return table[index % n];
   }
-  T rare(Rare function, bool where, T x, T usual) { return where ? rare_value(function, x) : usual; }
+  void reduce_large(bool where, T x, T& r, Whole& quadrant) {
+    if (!where) return;
+    const LargeReduction<T> reduction = elementary::reduce_large(x);
+    r = reduction.r;
+    quadrant = static_cast<Whole>(reduction.quadrant);
+  }
 };
 
 }  // namespace alea::elementary

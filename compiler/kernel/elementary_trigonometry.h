@@ -1,6 +1,6 @@
 // Trigonometric functions and their inverses over a builder (elementary_builder.h). In: any argument. Out:
 // within 4 ULP. Arguments up to `largest_reduced` are reduced by three parts of pi/2 with fused steps, which is
-// exact but for the last; beyond, the builder's `rare` gives the value.
+// exact but for the last; beyond, by the builder's `reduce_large`.
 #pragma once
 #include "compiler/kernel/elementary_builder.h"
 
@@ -44,7 +44,7 @@ struct SinCos {
   Real<B> sin, cos;
 };
 
-// sin and cos of quadrant pi/2 + r; only the last two bits of the quadrant count.
+// sin and cos of quadrant pi/2 + r.
 template <class B>
 SinCos<B> of_quadrant(Real<B> r, Whole<B> quadrant) {
   const Real<B> s = sin_polynomial(r), c = cos_polynomial(r);
@@ -54,14 +54,25 @@ SinCos<B> of_quadrant(Real<B> r, Whole<B> quadrant) {
   return {value(bits(sine) ^ ((quadrant & 2) << to_sign)), value(bits(cosine) ^ (((quadrant + 1) & 2) << to_sign))};
 }
 
+// x = quadrant pi/2 + r mod 2 pi with |r| at most pi/4 and a rounding; only the last two bits of the quadrant count.
 template <class B>
-SinCos<B> sincos(Real<B> x) {
+struct Reduced {
+  Real<B> r;
+  Whole<B> quadrant;
+};
+template <class B>
+Reduced<B> reduce(Real<B> x) {
   const Real<B> shifted = fma(x, two_over_pi, Format<B>::rounder);
   const Real<B> k = shifted - Format<B>::rounder;
-  const Real<B> r = fma(k, -half_pi_low<B>, fma(k, -half_pi_middle<B>, fma(k, -half_pi_high<B>, x)));
-  const SinCos<B> usual = of_quadrant(r, bits(shifted));
-  const Mask<B> large = largest_reduced<B> < abs(x);
-  return {rare(Rare::sin, large, x, usual.sin), rare(Rare::cos, large, x, usual.cos)};
+  Reduced<B> reduced{fma(k, -half_pi_low<B>, fma(k, -half_pi_middle<B>, fma(k, -half_pi_high<B>, x))), bits(shifted)};
+  x.builder->reduce_large((largest_reduced<B> < abs(x)).value, x.value, reduced.r.value, reduced.quadrant.value);
+  return reduced;
+}
+
+template <class B>
+SinCos<B> sincos(Real<B> x) {
+  const auto [r, quadrant] = reduce(x);
+  return of_quadrant(r, quadrant);
 }
 
 // sin and cos of 2 pi u, 0 ≤ u ≤ 1: the reduction is exact.
@@ -85,20 +96,17 @@ Real<B> tan(Real<B> x) {
   return both.sin / both.cos;
 }
 
-// Into [-pi, pi): x - 2 pi k by parts; the rounded pi itself counts as -pi.
+// Into [-pi, pi), where the rounded pi itself counts as -pi: r - q pi/2 with q = 0, -1, ±2 or 1 in quadrant 0, 1, 2 or 3,
+// the sign for 2 being that of r.
 template <class B>
 Real<B> wrap(Real<B> x) {
-  constexpr double pi = 2 * half_pi_high<B>;
-  const Real<B> k = fma(x, 0.25 * two_over_pi, Format<B>::rounder) - Format<B>::rounder;
-  const auto less_turns = [x](Real<B> turns) {
-    return fma(turns, -4 * half_pi_low<B>, fma(turns, -4 * half_pi_middle<B>, fma(turns, -4 * half_pi_high<B>, x)));
-  };
-  // Next to an odd multiple of pi, k may be off by one, and the result may round to the end.
-  const Real<B> first = less_turns(k);
-  const Real<B> turns = k + select(first < -pi, -1.0, select(pi <= first, 1.0, constant_like(x, 0.0)));
-  const Real<B> second = less_turns(turns);
-  const Real<B> inside = select((pi <= second) | (second < -pi), -pi, second);
-  return rare(Rare::wrap, largest_reduced<B> < abs(x), x, inside);
+  const auto [r, quadrant] = reduce(x);
+  const Mask<B> odd = nonzero(quadrant & 1), second_half = nonzero(quadrant & 2);
+  const Real<B> zero = constant_like(x, 0.0);
+  const Real<B> across = select(r < 0.0, -2.0, constant_like(x, 2.0));
+  const Real<B> quarters = select(odd, select(second_half, 1.0, constant_like(x, -1.0)), select(second_half, across, zero));
+  const Real<B> wrapped = fma(quarters, -half_pi_high<B>, fma(quarters, -half_pi_middle<B>, r));
+  return select(2 * half_pi_high<B> <= wrapped, -2 * half_pi_high<B>, wrapped);
 }
 
 // (atan t - t) / t³ on |t| ≤ tan(pi/8), of z = t²

@@ -142,11 +142,14 @@ struct VectorBuilder {
     for (int i = 0; i < lanes; ++i) any |= mask[i];
     return any != 0;
   }
-  Value rare(Rare function, Mask where, Value x, Value usual) {
+  void reduce_large(Mask where, Value x, Value& r, Whole& quadrant) {
     if (any(where)) [[unlikely]]
       for (int i = 0; i < lanes; ++i)
-        if (where[i] != 0) usual[i] = rare_value(function, static_cast<T>(x[i]));
-    return usual;
+        if (where[i] != 0) {
+          const LargeReduction<T> reduction = elementary::reduce_large(static_cast<T>(x[i]));
+          r[i] = reduction.r;
+          quadrant[i] = static_cast<Word>(reduction.quadrant);
+        }
   }
 };
 

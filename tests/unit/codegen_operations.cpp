@@ -47,10 +47,8 @@ std::vector<Case> elementwise_cases() {
                 Op::exp,     Op::expm1,    Op::tan,  Op::atan,  Op::sinh,           Op::cosh,  Op::tanh,
                 Op::sigmoid, Op::softplus, Op::erf,  Op::erfc,  Op::log_normal_cdf, Op::wrap})
     unary(op, -6, 6);
-  for (Op op : {Op::sin, Op::cos}) {
-    unary(op, -6, 6);
-    unary(op, -1e18, 1e18);  // beyond what is reduced inline
-  }
+  for (Op op : {Op::sin, Op::cos}) unary(op, -6, 6);
+  for (Op op : {Op::sin, Op::cos, Op::wrap}) unary(op, -1e18, 1e18);  // beyond what is reduced inline
   for (Op op : {Op::sqrt, Op::log, Op::log1p, Op::lgamma, Op::digamma, Op::trigamma}) unary(op, 0.01, 9);
   for (Op op : {Op::asin, Op::acos}) unary(op, -1, 1);
   unary(Op::normal_quantile, 0, 1);
@@ -119,6 +117,18 @@ std::vector<Case> array_cases() {
            const NodeId sum = p.make(Op::reduce_sum, {x[0]}, {1});
            return p.raw(name, p.program.graph.type(sum), {sum});
          }});
+  // Both come from one reduction; some samples' arguments lie beyond what is reduced inline, some do not.
+  for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 11}})
+    for (double largest : {3.0, 1e14, 1e18})
+      cases.push_back({"sine and cosine",
+                       Op::sin,
+                       {{real(shape), -largest, largest}},
+                       {},
+                       1e-13,
+                       [](ProgramBuilder& p, std::vector<NodeId> x) {
+                         const NodeId sine = p.make(Op::sin, {x[0]}), cosine = p.make(Op::cos, {x[0]});
+                         return p.make(Op::sub, {p.make(Op::mul, {sine, cosine}), p.make(Op::mul, {cosine, cosine})});
+                       }});
   // How many bounds lie below a product, which is computed once for all of them.
   cases.push_back({"counts",
                    Op::reduce_sum,

@@ -390,5 +390,6 @@ TEST_CASE("comparisons, rounding and selections follow op.def") {
   CHECK(elementary::apply(Op::wrap, pi) == -pi);
   CHECK(elementary::apply(Op::wrap, -pi) == -pi);
   CHECK(elementary::apply(Op::wrap, 2.0) == 2.0);
+  CHECK(std::isnan(elementary::apply(Op::wrap, std::numeric_limits<double>::infinity())));
   CHECK(elementary::apply(Op::wrap, 4.0) == Approx(4.0 - 2 * pi));
 }
