@@ -53,7 +53,7 @@ std::vector<T> converted(const std::vector<double>& values) {
 // so that a run stops soon. One group is tried for its time, where there are so many that this is lost.
 template <class TryGroup>
 int block_level(int64_t groups, int threads, TryGroup try_group) {
-  constexpr int most = 6;
+  constexpr int most = 10;
   const int64_t per_thread = groups / threads / 16;
   if (per_thread < 2) return 0;
   const auto begin = std::chrono::steady_clock::now();
