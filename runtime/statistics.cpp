@@ -2,6 +2,10 @@
 // the processor.
 #include "runtime/statistics.h"
 
+#ifdef __FMA__
+#include <immintrin.h>
+#endif
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -21,9 +25,24 @@ using Four [[gnu::vector_size(32)]] = double;
 
 // Sixteen sums side by side, which need not wait for each other, then a tree over them and what is left. A fixed order.
 constexpr size_t ways = 16;
-double total_of(const Four (&sums)[4]) {
-  const Four sum = (sums[0] + sums[2]) + (sums[1] + sums[3]);
-  return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+Four four_of(const Four (&sums)[4]) { return (sums[0] + sums[2]) + (sums[1] + sums[3]); }
+double total_of(Four sum) { return (sum[0] + sum[2]) + (sum[1] + sum[3]); }
+// The same for two, half done; then for four, in the order first, third, second, fourth.
+Four half_totals_of(Four a, Four b) {
+  return __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
+}
+Four totals_of_halves(Four first_two, Four last_two) {
+  return __builtin_shufflevector(first_two, last_two, 0, 4, 2, 6) + __builtin_shufflevector(first_two, last_two, 1, 5, 3, 7);
+}
+
+// a b + c, rounded once
+Four fused(Four a, Four b, Four c) {
+#ifdef __FMA__
+  return _mm256_fmadd_pd(a, b, c);
+#else
+  for (int i = 0; i < 4; ++i) c[i] = std::fma(a[i], b[i], c[i]);
+  return c;
+#endif
 }
 
 // Σ term(x)
@@ -39,31 +58,46 @@ template <class Term>
     }
   double rest = 0;
   for (; at < size; ++at) rest += term(values[at]);
-  return total_of(sums) + rest;
+  return total_of(four_of(sums)) + rest;
 }
 
 // Σ (x - c) and Σ (x - c)²
+template <class T>
 struct TwoSums {
-  double first, second;
+  T first, second;
 };
-[[gnu::always_inline]] inline TwoSums sums_of(const double* values, size_t size, double c) {
+// But for the last size mod 16 values, each as four parts.
+[[gnu::always_inline]] inline TwoSums<Four> parts_of_sums(const double* values, size_t size, double c) {
   Four sums[4]{}, squares[4]{};
-  size_t at = 0;
-  for (; at + ways <= size; at += ways)
+  const auto four_at = [&](size_t at) {
+    Four four;
+    std::memcpy(&four, values + at, sizeof four);
+    return four - c;
+  };
+  if (size >= ways)
     for (size_t k = 0; k < 4; ++k) {
-      Four four;
-      std::memcpy(&four, values + at + 4 * k, sizeof four);
-      four -= c;
-      sums[k] += four;
-      squares[k] += four * four;
+      sums[k] = four_at(4 * k);
+      squares[k] = sums[k] * sums[k];
     }
+#pragma GCC unroll 4
+  for (size_t at = ways; at + ways <= size; at += ways)
+    for (size_t k = 0; k < 4; ++k) {
+      const Four four = four_at(at + 4 * k);
+      sums[k] += four;
+      squares[k] = fused(four, four, squares[k]);
+    }
+  return {four_of(sums), four_of(squares)};
+}
+[[gnu::always_inline]] inline TwoSums<double> sums_of(const double* values, size_t size, double c) {
+  const TwoSums<Four> parts = parts_of_sums(values, size, c);
+  size_t at = size - size % ways;
   double rest = 0, more = 0;
   for (; at < size; ++at) {
     const double x = values[at] - c;
     rest += x;
     more += x * x;
   }
-  return {total_of(sums) + rest, total_of(squares) + more};
+  return {total_of(parts.first) + rest, total_of(parts.second) + more};
 }
 
 template <class T>
@@ -80,11 +114,25 @@ struct MomentOf {
   return {first + sum / n, m2 > 0 ? m2 : m2 <= 0 ? 0 : squares};
 }
 
-// Merges the i-th group with the i-th of the second half of 2 `half` equally large ones of `size` quantities, as merge() does.
-void merge_halves(double* mean, double* m2, size_t half, size_t size, double count) {
-  const double weight = count * 0.5;
-  const double *others = mean + half * size, *other_m2 = m2 + half * size;
-  for (size_t k = 0; k < half * size; ++k) {
+// Of four full groups, one after another: of the first, the third, the second and the fourth.
+MomentOf<Four> moments_of_four(const double* samples) {
+  const auto halves_of_two = [](const double* own) -> TwoSums<Four> {
+    const TwoSums<Four> a = parts_of_sums(own, group_size, own[0]),
+                        b = parts_of_sums(own + group_size, group_size, own[group_size]);
+    return {half_totals_of(a.first, b.first), half_totals_of(a.second, b.second)};
+  };
+  const TwoSums<Four> left = halves_of_two(samples), right = halves_of_two(samples + 2 * group_size);
+  const Four sum = totals_of_halves(left.first, right.first), squares = totals_of_halves(left.second, right.second);
+  const Four first = {samples[0], samples[2 * group_size], samples[group_size], samples[3 * group_size]};
+  const Four mean = sum * (1.0 / group_size), m2 = squares - sum * mean, zero{};
+  return {first + mean, m2 > zero ? m2 : m2 <= zero ? zero : squares};
+}
+
+// Merges equally large groups of `count` samples together, as merge() does: of each of `size` quantities.
+[[gnu::always_inline]] inline void merge_equal(double* __restrict mean, double* __restrict m2, const double* __restrict others,
+                                               const double* __restrict other_m2, size_t size, double count) {
+  const double weight = count * 0.25;
+  for (size_t k = 0; k < size; ++k) {
     const double step = others[k] - mean[k];
     mean[k] += step * 0.5;
     m2[k] = m2[k] + other_m2[k] + step * step * weight;
@@ -109,6 +157,7 @@ void set_moments(Moments& result, std::span<const double> samples) {
 namespace {
 
 constexpr double full = group_size;
+double count_of(int level) { return full * static_cast<double>(int64_t{1} << level); }
 
 // So many groups wait; fewer where they would take more memory than that of a cache.
 size_t most_waiting(size_t size) {
@@ -298,6 +347,7 @@ void BlockReduction::merge_equal_levels() {
 }
 
 std::span<double> BlockReduction::next_sums(size_t size) {
+  settle();
   if (size_ == stack_.size()) stack_.emplace_back();
   Moments& next = stack_[size_].partial.gradient;
   if (next.sums.empty()) {
@@ -327,42 +377,82 @@ bool BlockReduction::add_full_groups(std::span<const double> objectives, std::sp
   // Of each group the objective, then the gradient. Groups lie in bit-reversed order, so that neighbours, those that differ in
   // the last bit, lie half of all apart.
   const size_t width = 1 + size;
-  mean_.resize(groups * width);
-  m2_.assign(groups * width, 0.0);
-  double *mean = mean_.data(), *m2 = m2_.data();
-  size_t place = 0;
-  for (size_t g = 0; g < groups; ++g) {
-    const MomentOf<double> moment = moment_of(objectives.data() + g * group_size, group_size);
-    mean[place * width] = moment.mean;
-    m2[place * width] = moment.m2;
-    for (size_t k = 0; k < size; ++k) mean[place * width + 1 + k] = gradient_sums[g * size + k] * (1.0 / group_size);
-    // One more, from the highest bit down.
-    size_t bit = groups / 2;
-    for (; (place & bit) != 0; bit /= 2) place ^= bit;
-    place |= bit;
+  if (places_.size() != groups || full_width_ != width) {
+    places_.assign(groups, 0);
+    for (size_t g = 1; g < groups; ++g) places_[g] = (places_[g / 2] / width / 2 + (g % 2) * (groups / 2)) * width;
+    full_width_ = width;
   }
+  mean_.resize(groups * width);
+  m2_.resize(groups * width);
+  double *const mean = mean_.data(), *const m2 = m2_.data();
+  const double *samples = objectives.data(), *sums = gradient_sums.data();
+  const size_t* place = places_.data();
+  const auto set = [&](size_t group, double own_mean, double own_m2) {
+    mean[place[group]] = own_mean;
+    m2[place[group]] = own_m2;
+  };
+  size_t g = 0;
+  for (; g + 4 <= groups; g += 4) {
+    const MomentOf<Four> four = moments_of_four(samples + g * group_size);
+    for (size_t k = 0; k < 4; ++k) set(g + (k % 2) * 2 + k / 2, four.mean[k], four.m2[k]);
+  }
+  for (; g < groups; ++g) {
+    const MomentOf<double> moment = moment_of(samples + g * group_size, group_size);
+    set(g, moment.mean, moment.m2);
+  }
+  for (g = 0; g < groups; ++g)
+    for (size_t k = 0; k < size; ++k) {
+      mean[place[g] + 1 + k] = *sums++ * (1.0 / group_size);
+      m2[place[g] + 1 + k] = 0;
+    }
   int level = 0;
-  double count = group_size;
-  for (size_t half = groups / 2; half > 0; half /= 2, count *= 2, ++level) merge_halves(mean, m2, half, width, count);
-  Partial& partial = push(level).partial;
-  partial.objective.count = partial.gradient.count = count;
-  partial.objective.sums.clear();
-  partial.gradient.sums.clear();
-  partial.objective.mean.assign(1, mean[0]);
-  partial.objective.m2.assign(1, m2[0]);
-  partial.gradient.mean.assign(mean + 1, mean + width);
-  partial.gradient.m2.assign(m2 + 1, m2 + width);
+  for (size_t half = groups / 2; half > 0; half /= 2, ++level)
+    merge_equal(mean, m2, mean + half * width, m2 + half * width, half * width, count_of(level + 1));
   const bool finite = all_finite({mean, width});
-  merge_equal_levels();
+  push_full(level, width);
   return finite;
 }
 
-bool BlockReduction::gradients_finite() const {
+void BlockReduction::push_full(int level, size_t width) {
+  const size_t step = 2 * width;
+  full_.resize((full_levels_.size() + 1) * step);
+  double* entry = full_.data() + full_levels_.size() * step;
+  std::copy_n(mean_.data(), width, entry);
+  std::copy_n(m2_.data(), width, entry + width);
+  for (; !full_levels_.empty() && full_levels_.back() == level; ++level, entry -= step) {
+    merge_equal(entry - step, entry - width, entry, entry + width, width, count_of(level + 1));
+    full_levels_.pop_back();
+  }
+  full_levels_.push_back(level);
+  if (size_ > 0) settle();
+}
+
+void BlockReduction::settle() {
+  const double* mean = full_.data();
+  for (const int level : full_levels_) {
+    Partial& partial = push(level).partial;
+    partial.objective.count = partial.gradient.count = count_of(level);
+    partial.objective.sums.clear();
+    partial.gradient.sums.clear();
+    const double* m2 = mean + full_width_;
+    partial.objective.mean.assign(1, mean[0]);
+    partial.objective.m2.assign(1, m2[0]);
+    partial.gradient.mean.assign(mean + 1, m2);
+    partial.gradient.m2.assign(m2 + 1, m2 + full_width_);
+    mean = m2 + full_width_;
+    merge_equal_levels();
+  }
+  full_levels_.clear();
+}
+
+bool BlockReduction::gradients_finite() {
+  settle();
   return std::all_of(stack_.begin(), stack_.begin() + static_cast<std::ptrdiff_t>(size_),
                      [](const Entry& entry) { return all_finite(entry.partial.gradient); });
 }
 
 void BlockReduction::move_to(TreeReduction& tree, int64_t first_group) {
+  settle();
   for (size_t k = 0; k < size_; ++k) {
     stack_[k].partial = tree.add(stack_[k].level, first_group >> stack_[k].level, std::move(stack_[k].partial));
     first_group += int64_t{1} << stack_[k].level;

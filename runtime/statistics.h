@@ -81,14 +81,17 @@ class BlockReduction {
   std::span<double> next_sums(size_t size);
   // The next group: its samples' objectives; the sums are at their place. Returns whether the objectives are finite.
   bool add(std::span<const double> objective);
-  bool gradients_finite() const;  // of the groups added so far; false where a mean of finite ones overflows
+  bool gradients_finite();  // of the groups added so far; false where a mean of finite ones overflows
   // The next 2^k full groups at once, one after another in both, when as many divide the number of those before: to the bit
   // what adding them alone gives. False where one may not be finite.
   bool add_full_groups(std::span<const double> objectives, std::span<const double> gradient_sums);
   // Hands over the groups added so far, of which the first was `first_group`, a multiple of their number rounded up to
   // a power of two; starts anew.
   void move_to(TreeReduction&, int64_t first_group);
-  void clear() { size_ = 0; }
+  void clear() {
+    size_ = 0;
+    full_levels_.clear();
+  }
 
  private:
   struct Entry {
@@ -100,7 +103,15 @@ class BlockReduction {
   std::vector<Entry> stack_;
   size_t size_ = 0;
   std::vector<Numbers> spares_;
-  std::vector<double> mean_, m2_;
+  // Groups that came many at a time and follow those of the stack, of which there are none while more than one entry waits
+  // here: of each entry the means, the objective's and the gradient's, then as many M2.
+  void push_full(int level, size_t width);
+  void settle();  // moves them to the stack
+  std::vector<int> full_levels_;
+  std::vector<double> full_;
+  size_t full_width_ = 0;
+  std::vector<double> mean_, m2_;  // of the groups that are being added
+  std::vector<size_t> places_;     // theirs
 };
 
 // √(M2 / ((n - 1) n)) over n samples; NaN for fewer than two.

@@ -94,32 +94,39 @@ TEST_CASE("blocks of groups reduce to the same bits as groups alone", "[statisti
     CHECK(results.back().objective.m2 == results[0].objective.m2);
     CHECK(results.back().gradient.m2 == results[0].gradient.m2);
   }
-  // Four groups at a time, but for the rest.
-  TreeReduction tree;
-  BlockReduction block;
+  // Many at a time, in between some alone.
   std::vector<double> objectives, sums;
-  for (int64_t group = 0; group < groups; ++group) {
-    const std::vector<double> samples = samples_of(group);
-    const double sum = std::accumulate(samples.begin(), samples.end(), 0.0);
-    if (group == groups - 1) {
-      block.next_sums(1)[0] = sum;
-      CHECK(block.add(samples));
-      break;
+  using Sizes = std::vector<int64_t>;
+  for (const Sizes& sizes : {Sizes(25, 4), Sizes{1, 1, 1, 1, 4, 8, 16, 2, 2, 4, 8, 16, 32, 4}, Sizes{64, 1, 1, 2, 4, 8, 16, 4}}) {
+    TreeReduction tree;
+    BlockReduction block;
+    int64_t group = 0;
+    for (const int64_t size : sizes) {
+      objectives.clear();
+      sums.clear();
+      for (const int64_t end = group + size; group < end; ++group) {
+        const std::vector<double> samples = samples_of(group);
+        objectives.insert(objectives.end(), samples.begin(), samples.end());
+        sums.push_back(std::accumulate(samples.begin(), samples.end(), 0.0));
+      }
+      if (size > 1) {
+        CHECK(block.add_full_groups(objectives, sums));
+        continue;
+      }
+      block.next_sums(1)[0] = sums[0];
+      CHECK(block.add(objectives));
     }
-    objectives.insert(objectives.end(), samples.begin(), samples.end());
-    sums.push_back(sum);
-    if (sums.size() < 4) continue;
-    CHECK(block.add_full_groups(objectives, sums));
-    objectives.clear();
-    sums.clear();
+    const std::vector<double> samples = samples_of(group);
+    block.next_sums(1)[0] = std::accumulate(samples.begin(), samples.end(), 0.0);
+    CHECK(block.add(samples));
+    block.move_to(tree, 0);
+    const Partial together = tree.finish();
+    CHECK(together.groups == groups);
+    CHECK(together.objective.mean == results[0].objective.mean);
+    CHECK(together.objective.m2 == results[0].objective.m2);
+    CHECK(together.gradient.mean == results[0].gradient.mean);
+    CHECK(together.gradient.m2 == results[0].gradient.m2);
   }
-  block.move_to(tree, 0);
-  const Partial together = tree.finish();
-  CHECK(together.groups == groups);
-  CHECK(together.objective.mean == results[0].objective.mean);
-  CHECK(together.objective.m2 == results[0].objective.m2);
-  CHECK(together.gradient.mean == results[0].gradient.mean);
-  CHECK(together.gradient.m2 == results[0].gradient.m2);
   objectives.assign(128, 1.0);
   objectives[70] = INFINITY;
   CHECK_FALSE(BlockReduction().add_full_groups(objectives, std::vector<double>{1, 2}));
