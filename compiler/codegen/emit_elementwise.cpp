@@ -85,11 +85,20 @@ struct LlvmBuilder {
   llvm::Constant* rounding_of_mxcsr() const { return b.getInt32(4); }
 
   Value scale(Value x, Value k) {
-    if (!has_registers())
+    if (!limits())
       return elementary::scale_by_halves(elementary::Real<LlvmBuilder>{this, x}, elementary::Real<LlvmBuilder>{this, k}).value;
     return emitter.by_registers(
         sizeof(T) == 8 ? llvm::Intrinsic::x86_avx512_mask_scalef_pd_512 : llvm::Intrinsic::x86_avx512_mask_scalef_ps_512,
         register_lanes, {x, k}, {no_register(), all_of_register(), rounding_of_mxcsr()});
+  }
+
+  bool limits() { return has_registers(); }
+  Value limit(Value x, double bound) {
+    constexpr uint32_t least_magnitude = 2;
+    return emitter.by_registers(
+        sizeof(T) == 8 ? llvm::Intrinsic::x86_avx512_mask_range_pd_512 : llvm::Intrinsic::x86_avx512_mask_range_ps_512,
+        register_lanes, {x, constant(bound)},
+        {b.getInt32(least_magnitude), no_register(), all_of_register(), rounding_of_mxcsr()});
   }
 
   bool split(Value x, Value& m, Value& e) {
@@ -145,17 +154,26 @@ struct LlvmBuilder {
     return b.CreateMaskedGather(type(emitter.real_type()), address, align);
   }
 
-  // A branch that is hardly ever taken, to a call for the lanes of `where`, through memory.
-  void reduce_large(Mask where, Value x, Value& r, Whole& quadrant) {
-    llvm::Value* mask = where;
-    if (lanes) mask = b.CreateBitCast(mask, b.getIntNTy(static_cast<unsigned>(emitter.lanes)));
-    mask = b.CreateZExt(mask, b.getInt64Ty());
+  // The lanes that are no less, a bit each.
+  llvm::Value* lanes_of(Whole x, uint64_t least) {
+    llvm::Value* mask = b.CreateICmpUGE(x, llvm::ConstantInt::get(x->getType(), least));
+    if (lanes) mask = b.CreateBitCast(mask, b.getIntNTy(llvm::cast<llvm::FixedVectorType>(x->getType())->getNumElements()));
+    return b.CreateZExt(mask, b.getInt64Ty());
+  }
+
+  // A branch that is hardly ever taken, to a call for the lanes that are beyond, through memory.
+  void reduce_large(Whole large, uint64_t least, Value x, Value& r, Whole& quadrant) {
+    // Where one is no less than a power of two, the bits of all are.
+    llvm::Value* any = large;
+    for (int count = emitter.lanes / 2; lanes && count >= register_lanes; count /= 2)
+      any = b.CreateOr(b.CreateShuffleVector(any, lanes_from(0, count)), b.CreateShuffleVector(any, lanes_from(count, count)));
     auto* cold = llvm::BasicBlock::Create(b.getContext(), "large", emitter.function);
     auto* next = llvm::BasicBlock::Create(b.getContext(), "reduced", emitter.function);
     llvm::BasicBlock* from = b.GetInsertBlock();
-    b.CreateCondBr(b.CreateICmpNE(mask, emitter.i64(0)), cold, next,
+    b.CreateCondBr(b.CreateICmpNE(lanes_of(any, least), emitter.i64(0)), cold, next,
                    llvm::MDBuilder(b.getContext()).createBranchWeights(1, 1'000'000));
     b.SetInsertPoint(cold);
+    llvm::Value* const mask = lanes_of(large, least);
     const int64_t count = lanes ? emitter.lanes : 1;
     llvm::Value* const memory = emitter.call_area();
     const std::array<llvm::Value*, 3> values = {x, r, quadrant};
@@ -270,7 +288,7 @@ llvm::Value* divide(Emitter& emitter, bool lanes, llvm::Value* x, double divisor
 }  // namespace
 
 bool Emitter::has_feature(const char* name) const { return context.options.features.find(name) != std::string::npos; }
-bool Emitter::has_registers() const { return lanes % register_lanes() == 0 && has_feature("+avx512f"); }
+bool Emitter::has_registers() const { return lanes % register_lanes() == 0 && has_feature("+avx512dq"); }
 
 llvm::Value* Emitter::by_registers(llvm::Intrinsic::ID function, int width, llvm::ArrayRef<llvm::Value*> operands,
                                    llvm::ArrayRef<llvm::Value*> rest) {

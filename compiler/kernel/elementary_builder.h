@@ -17,14 +17,16 @@
 //   Whole whole_constant(uint64_t)        Whole whole_add whole_sub whole_and whole_or whole_xor(Whole, Whole)
 //   Whole whole_shift_left whole_shift_right(Whole, int count)    logical
 //   Mask whole_nonzero(Whole)             Value number(Whole)     the whole number, rounded
-//   Value scale(Value x, Value k)         x 2^⌊k⌋ rounded once, |k| ≤ 2 bias; NaN where k is; by one instruction where
-//                                         there is one, else scale_by_halves
+//   Value scale(Value x, Value k)         x 2^⌊k⌋ rounded once; NaN where k is; by one instruction, and then for any k, where
+//                                         `limits`, else scale_by_halves, for |k| ≤ 2 bias
+//   bool limits()                         whether there are instructions for `scale` and for
+//   Value limit(Value x, double bound)    x where |x| ≤ bound, else some number in -bound … bound; never NaN; needs `limits`
 //   bool split(Value x, Value& m, Value& e)  x = 2^e m, m in [¾, 3/2), as split_any (elementary_table.h), by instructions
 //                                         for it; false: there are none
 //   Value look_up(const Real (&table)[n], Whole)  the element at the index mod n; n is 16 for double, 32 for float
-//   void reduce_large(Mask where, Value x, Value& r, Whole& quadrant)
+//   void reduce_large(Whole count, uint64_t most, Value x, Value& r, Whole& quadrant)
 //                                         r and quadrant stay, but become what reduce_large (elementary_large.h) gives for x
-//                                         in the lanes of `where`. Almost never true in any lane.
+//                                         where count ≥ most, a power of two. Almost never is it in any lane.
 // Functions never branch on a value; they compute all cases and select.
 #pragma once
 #include <bit>
@@ -144,6 +146,10 @@ Real<B> abs(Real<B> x) {
 template <class B>
 Real<B> sqrt(Real<B> x) {
   return {x.builder, x.builder->sqrt(x.value)};
+}
+template <class B>
+Real<B> limit(Real<B> x, double bound) {
+  return {x.builder, x.builder->limit(x.value, bound)};
 }
 template <class B>
 Real<B> floor(Real<B> x) {

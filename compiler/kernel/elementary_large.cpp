@@ -1,4 +1,4 @@
-// In: a finite number beyond largest_reduced, an infinity or NaN. Out: the remainder, as accurate as for small arguments.
+// In: a finite number that large, an infinity or NaN. Out: the remainder, as accurate as for small arguments.
 #include "compiler/kernel/elementary_large.h"
 
 #include <array>

@@ -1,4 +1,4 @@
-// The rare case of elementary_builder.h: arguments beyond largest_reduced, by Payne and Hanek's reduction with as many
+// The rare case of elementary_builder.h: arguments of more than most_quadrants, by Payne and Hanek's reduction with as many
 // digits of 2/pi as the argument's exponent asks for. One number at a time.
 #pragma once
 #include "compiler/kernel/elementary_builder.h"

@@ -49,13 +49,15 @@ struct ScalarBuilder {
   T scale(T x, T k) {
     return scale_by_halves(elementary::Real<ScalarBuilder>{this, x}, elementary::Real<ScalarBuilder>{this, k}).value;
   }
+  bool limits() { return false; }
+  T limit(T x, double) { return x; }
   bool split(T, T&, T&) { return false; }
   template <size_t n>
   T look_up(const T (&table)[n], Whole index) {
     return table[index % n];
   }
-  void reduce_large(bool where, T x, T& r, Whole& quadrant) {
-    if (!where) return;
+  void reduce_large(Whole count, uint64_t most, T x, T& r, Whole& quadrant) {
+    if (count < most) return;
     const LargeReduction<T> reduction = elementary::reduce_large(x);
     r = reduction.r;
     quadrant = static_cast<Whole>(reduction.quadrant);

@@ -112,12 +112,14 @@ Real<B> clamp_exponent(Real<B> x) {
 }
 
 // e^x = 2^⌊k⌋ 2^(k - ⌊k⌋) e^r with x = k ln 2 + r, k a multiple of 1/16 (f32: 1/32), whose last bits are the table's index.
+// Of an x whose r means nothing, so large it is, k alone decides: r must only give something positive.
 template <class B>
 Real<B> exp(Real<B> x) {
   constexpr double rounder = Format<B>::rounder / (is_double<B> ? 16 : 32);
-  const Real<B> bounded = clamp_exponent(x);
+  const bool limits = x.builder->limits();
+  const Real<B> bounded = limits ? x : clamp_exponent(x);
   const Real<B> shifted = fma(bounded, log2_e, rounder), k = shifted - rounder;
-  const Real<B> r = fma(k, -ln2_low<B>, fma(k, -ln2_high<B>, bounded));
+  const Real<B> rest = fma(k, -ln2_low<B>, fma(k, -ln2_high<B>, bounded)), r = limits ? limit(rest, 0.5) : rest;
   // (e^r - 1) / r
   Real<B> slope = r;
   if constexpr (is_double<B>)

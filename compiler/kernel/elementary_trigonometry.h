@@ -1,5 +1,5 @@
 // Trigonometric functions and their inverses over a builder (elementary_builder.h). In: any argument. Out:
-// within 4 ULP. Arguments up to `largest_reduced` are reduced by three parts of pi/2 with fused steps, which is
+// within 4 ULP. Arguments of up to `most_quadrants` are reduced by three parts of pi/2 with fused steps, which is
 // exact but for the last; beyond, by the builder's `reduce_large`.
 #pragma once
 #include "compiler/kernel/elementary_builder.h"
@@ -17,7 +17,7 @@ template <class B>
 inline constexpr double half_pi_low = is_double<B> ? -0x1.f1976b7ed8fbcp-110 : -0x1.ee59dap-50;
 
 template <class B>
-inline constexpr double largest_reduced = is_double<B> ? 0x1p44 : 0x1p17;
+inline constexpr int log2_most_quadrants = is_double<B> ? 44 : 17;
 
 // sin r for |r| ≤ 0.8, cos r for |r| ≤ 0.7855
 template <class B>
@@ -60,12 +60,17 @@ struct Reduced {
   Real<B> r;
   Whole<B> quadrant;
 };
+// With most = 2^n quadrants, a multiple of 4, the bits of rounder + most + k are those of the rounder and, below 2^(n+1), the
+// whole number most + k, as long as -most ≤ k < most. An infinity or NaN is beyond as well.
 template <class B>
 Reduced<B> reduce(Real<B> x) {
-  const Real<B> shifted = fma(x, two_over_pi, Format<B>::rounder);
-  const Real<B> k = shifted - Format<B>::rounder;
+  using F = Format<B>;
+  constexpr uint64_t most = uint64_t{1} << log2_most_quadrants<B>;
+  constexpr double rounder = F::rounder + most;
+  const Real<B> shifted = fma(x, two_over_pi, rounder), k = shifted - rounder;
   Reduced<B> reduced{fma(k, -half_pi_low<B>, fma(k, -half_pi_middle<B>, fma(k, -half_pi_high<B>, x))), bits(shifted)};
-  x.builder->reduce_large((largest_reduced<B> < abs(x)).value, x.value, reduced.r.value, reduced.quadrant.value);
+  const Whole<B> count = reduced.quadrant ^ F::bits_of(F::rounder);
+  x.builder->reduce_large(count.value, 2 * most, x.value, reduced.r.value, reduced.quadrant.value);
   return reduced;
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 // The operations that GCC's vectors lack: by an instruction for the whole vector where the processor compiled for has
 // one, else one lane after another.
-#if defined(__AVX512F__)
+#if defined(__AVX512DQ__)
 #define ALEA_NATIVE_512(type, count, expression) \
   if constexpr (std::is_same_v<T, type> && lanes == count) return (Value)(expression);
 #else
@@ -103,8 +103,21 @@ struct VectorBuilder {
     ALEA_NATIVE_512(float, 16, _mm512_scalef_ps((__m512)x, (__m512)k))
     return scale_by_halves(elementary::Real<VectorBuilder>{this, x}, elementary::Real<VectorBuilder>{this, k}).value;
   }
+  bool limits() {
+#if defined(__AVX512DQ__)
+    return sizeof(Value) == 64;
+#else
+    return false;
+#endif
+  }
+  Value limit(Value x, [[maybe_unused]] double bound) {
+    [[maybe_unused]] constexpr int least_magnitude = 2;
+    ALEA_NATIVE_512(double, 8, _mm512_range_pd((__m512d)x, (__m512d)constant(bound), least_magnitude))
+    ALEA_NATIVE_512(float, 16, _mm512_range_ps((__m512)x, (__m512)constant(bound), least_magnitude))
+    return x;
+  }
   bool split([[maybe_unused]] Value x, [[maybe_unused]] Value& m, [[maybe_unused]] Value& e) {
-#if defined(__AVX512F__)
+#if defined(__AVX512DQ__)
     if constexpr (std::is_same_v<T, double> && lanes == 8) {
       const __m512d part = _mm512_getmant_pd((__m512d)x, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_nan);
       m = (Value)part;
@@ -132,7 +145,7 @@ struct VectorBuilder {
   }
   // Beyond what builders share: whether it is true in a lane.
   static bool any(Mask mask) {
-#if defined(__AVX512F__)
+#if defined(__AVX512DQ__)
     if constexpr (sizeof(Mask) == 64) return _mm512_test_epi64_mask((__m512i)mask, (__m512i)mask) != 0;
 #endif
 #if defined(__AVX2__)
@@ -142,10 +155,10 @@ struct VectorBuilder {
     for (int i = 0; i < lanes; ++i) any |= mask[i];
     return any != 0;
   }
-  void reduce_large(Mask where, Value x, Value& r, Whole& quadrant) {
-    if (any(where)) [[unlikely]]
+  void reduce_large(Whole count, uint64_t most, Value x, Value& r, Whole& quadrant) {
+    if (any(count >= static_cast<Word>(most))) [[unlikely]]
       for (int i = 0; i < lanes; ++i)
-        if (where[i] != 0) {
+        if (count[i] >= most) {
           const LargeReduction<T> reduction = elementary::reduce_large(static_cast<T>(x[i]));
           r[i] = reduction.r;
           quadrant[i] = static_cast<Word>(reduction.quadrant);

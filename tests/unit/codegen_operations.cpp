@@ -49,6 +49,7 @@ std::vector<Case> elementwise_cases() {
     unary(op, -6, 6);
   for (Op op : {Op::sin, Op::cos}) unary(op, -6, 6);
   for (Op op : {Op::sin, Op::cos, Op::wrap}) unary(op, -1e18, 1e18);  // beyond what is reduced inline
+  for (double largest : {800.0, 1e18}) unary(Op::exp, -largest, largest);
   for (Op op : {Op::sqrt, Op::log, Op::log1p, Op::lgamma, Op::digamma, Op::trigamma}) unary(op, 0.01, 9);
   for (Op op : {Op::asin, Op::acos}) unary(op, -1, 1);
   unary(Op::normal_quantile, 0, 1);
@@ -117,6 +118,15 @@ std::vector<Case> array_cases() {
            const NodeId sum = p.make(Op::reduce_sum, {x[0]}, {1});
            return p.raw(name, p.program.graph.type(sum), {sum});
          }});
+  for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 11}}) {
+    cases.push_back(
+        {"exp of infinities", Op::exp, {{real(shape), -1, 1}}, {}, 1e-13, [](ProgramBuilder& p, std::vector<NodeId> x) {
+           return p.make(Op::exp, {p.make(Op::mul, {p.make(Op::mul, {x[0], p.constant(1e300)}), p.constant(1e300)})});
+         }});
+    cases.push_back({"exp of NaN", Op::exp, {{real(shape), -1, 1}}, {}, 1e-13, [](ProgramBuilder& p, std::vector<NodeId> x) {
+                       return p.make(Op::exp, {p.make(Op::sqrt, {x[0]})});
+                     }});
+  }
   // Both come from one reduction; some samples' arguments lie beyond what is reduced inline, some do not.
   for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 11}})
     for (double largest : {3.0, 1e14, 1e18})
@@ -367,14 +377,14 @@ void check(const std::vector<Case>& cases) {
 
 namespace {
 
-// What log gives for `values`, one a sample, on a processor; without NaN's payload.
+// What `op` gives for `values`, one a sample, on a processor.
 template <class T>
-std::vector<double> logarithms(const std::vector<double>& values, const std::string& cpu) {
+std::vector<double> native_values(Op op, const std::vector<double>& values, const std::string& cpu) {
   ProgramBuilder p;
   p.program.has_gradient = true;
   const NodeId x = p.input("x", real({}));
   p.phase = Phase::init;
-  p.program.objective_init = p.real(Op::log, {x});
+  p.program.objective_init = p.real(op, {x});
   JitOptions options;
   options.single_precision = std::is_same_v<T, float>;
   if (!cpu.empty()) options.target = named_target("", cpu);
@@ -385,28 +395,34 @@ std::vector<double> logarithms(const std::vector<double>& values, const std::str
 }
 
 template <class T>
-void check_logarithms() {
+void check_edges() {
   using Limits = std::numeric_limits<T>;
   constexpr double large = Limits::infinity();
   std::vector<double> values{
       0.0,           -0.0, -1.0, -large, large, Limits::quiet_NaN(),   Limits::denorm_min(), Limits::min() / 3, Limits::min(),
       Limits::max(), 0.5,  0.75, 1.0,    1.5,   -Limits::denorm_min(), Limits::min() * 0.75};
+  for (const double edge : {std::log(Limits::max()), std::log(Limits::min()), std::log(Limits::denorm_min())})
+    for (const double beside : {-1e-4, 0.0, 1e-4}) values.push_back(static_cast<T>(edge * (1 + beside)));
+  for (const double huge : {1e4, 1e9, 1e18, 1e37}) values.insert(values.end(), {static_cast<T>(huge), static_cast<T>(-huge)});
   std::mt19937 random(3);
   while (values.size() < 64) values.push_back(static_cast<T>(std::exp(std::uniform_real_distribution<double>(-80, 80)(random))));
-  const std::vector<double> here = logarithms<T>(values, ""), narrow = logarithms<T>(values, "x86-64-v3");
-  for (size_t lane = 0; lane < values.size(); ++lane) {
-    INFO(values[lane]);
-    const double expected = elementary::apply(Op::log, static_cast<T>(values[lane]));
-    CHECK((here[lane] == expected || (std::isnan(here[lane]) && std::isnan(expected))));
-    CHECK((narrow[lane] == expected || (std::isnan(narrow[lane]) && std::isnan(expected))));
-  }
+  for (const Op op : {Op::log, Op::exp, Op::sin, Op::cos, Op::wrap, Op::sigmoid, Op::softplus, Op::tanh, Op::expm1})
+    for (const std::string cpu : {"", "x86-64-v3"}) {
+      const std::vector<double> native = native_values<T>(op, values, cpu);
+      for (size_t lane = 0; lane < values.size(); ++lane) {
+        INFO(text(op) << " of " << values[lane] << (cpu.empty() ? "" : " for ") << cpu);
+        const double expected = elementary::apply(op, static_cast<T>(values[lane]));
+        // Without NaN's payload.
+        CHECK((native[lane] == expected || (std::isnan(native[lane]) && std::isnan(expected))));
+      }
+    }
 }
 
 }  // namespace
 
-TEST_CASE("logarithms natively: the interpreter's bits at every edge, on any processor") {
-  check_logarithms<double>();
-  check_logarithms<float>();
+TEST_CASE("functions at every edge natively: the interpreter's bits, on any processor") {
+  check_edges<double>();
+  check_edges<float>();
 }
 
 TEST_CASE("elementwise operations natively") { check(elementwise_cases()); }
