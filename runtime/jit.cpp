@@ -1,5 +1,5 @@
-// LLVM module → object file in memory → linked by ORC. The object is made here rather than inside ORC, so that
-// its bytes can be cached and shown.
+// LLVM module → object files in memory, of one thread each → linked by ORC. The objects are made here rather than inside ORC, so
+// that their bytes can be cached and shown.
 #include "runtime/jit.h"
 
 #include <llvm/CodeGen/MachineModuleInfo.h>
@@ -13,10 +13,15 @@
 #include <llvm/Support/SmallVectorMemoryBuffer.h>
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/Transforms/Utils/Cloning.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <functional>
 #include <mutex>
+#include <thread>
+#include <utility>
 
 #include "compiler/codegen/emit.h"
 #include "dsl/diagnostic.h"
@@ -54,8 +59,7 @@ llvm::CodeGenOptLevel effort_for(const llvm::Module& module) {
   return any ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Default;
 }
 
-llvm::SmallVector<char, 0> generate(llvm::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType kind,
-                                    bool loops_over_arrays) {
+std::string generate(llvm::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType kind, bool loops_over_arrays) {
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   auto& target = static_cast<llvm::LLVMTargetMachine&>(machine);
@@ -78,12 +82,57 @@ llvm::SmallVector<char, 0> generate(llvm::Module& module, llvm::TargetMachine& m
     internal_error("the target writes no such file");
   passes.add(llvm::createFreeMachineFunctionPass());
   passes.run(module);
-  return bytes;
+  return {bytes.begin(), bytes.end()};
 }
 
-}  // namespace
+// Work in a thread of its own, with a stack for LLVM's recursions whatever the process's limit is. Where there is no thread to
+// be had it is done at once. What it throws is thrown by `finish`.
+class Task {
+ public:
+  explicit Task(std::function<void()> work) : work_(std::make_unique<Work>(std::move(work))) {
+    constexpr size_t stack_bytes = size_t{16} << 20;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, stack_bytes);
+    started_ = pthread_create(&thread_, &attributes, run, work_.get()) == 0;
+    pthread_attr_destroy(&attributes);
+    if (!started_) run(work_.get());
+  }
+  ~Task() { wait(); }
+  Task(Task&& other) noexcept
+      : work_(std::move(other.work_)), thread_(other.thread_), started_(std::exchange(other.started_, false)) {}
+  Task& operator=(Task&&) = delete;
+  void finish() {
+    wait();
+    if (work_->error) std::rethrow_exception(work_->error);
+  }
 
-namespace {
+ private:
+  struct Work {
+    explicit Work(std::function<void()> function) : function(std::move(function)) {}
+    std::function<void()> function;
+    std::exception_ptr error;
+  };
+  static void* run(void* work) {
+    auto& own = *static_cast<Work*>(work);
+    try {
+      own.function();
+    } catch (...) { own.error = std::current_exception(); }
+    return nullptr;
+  }
+  void wait() {
+    if (std::exchange(started_, false)) pthread_join(thread_, nullptr);
+  }
+  std::unique_ptr<Work> work_;
+  pthread_t thread_{};
+  bool started_ = false;
+};
+
+// Beyond a few, the largest function decides.
+int translating_threads(int wanted) {
+  constexpr int most = 4;
+  return std::clamp(wanted > 0 ? wanted : static_cast<int>(std::thread::hardware_concurrency()), 1, most);
+}
 
 // One module's functions, at work for as long as the linker's object lives.
 struct LinkedModule {
@@ -95,7 +144,7 @@ KernelFunction look_up(llvm::orc::LLJIT& jit, const char* name) {
   return expect(jit.lookup(name), "linking the kernel").toPtr<void(const KernelArguments*)>();
 }
 
-LinkedModule link(const std::string& object, const EmitOptions& options) {
+LinkedModule link(const std::vector<std::string>& objects, const EmitOptions& options) {
   // Only the table's symbols are found; nothing is looked up in the process.
   LinkedModule linked;
   linked.jit = expect(
@@ -108,7 +157,8 @@ LinkedModule link(const std::string& object, const EmitOptions& options) {
     map[mangle(symbol.name)] = {llvm::orc::ExecutorAddr::fromPtr(symbol.address),
                                 llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable};
   expect(jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(map))), "the symbol table");
-  expect(jit.addObjectFile(llvm::MemoryBuffer::getMemBuffer(object, "kernel", false)), "the object file");
+  for (const std::string& object : objects)
+    expect(jit.addObjectFile(llvm::MemoryBuffer::getMemBuffer(object, "kernel", false)), "the object file");
   linked.uniform = look_up(jit, "alea_uniform");
   if (options.objective_function) linked.forward = look_up(jit, "alea_forward");
   if (options.gradient_function) linked.gradient = look_up(jit, "alea_gradient");
@@ -122,14 +172,16 @@ struct CompiledKernel::Parts {
   Target target;
   EmitOptions emit_options;
   bool keep_text = false;
+  int threads = 1;
   std::string cache_folder;
   LinkedModule main, alone;  // alone: the objective's function, of a program with a gradient
   std::once_flag alone_once;
   int64_t workspace_bytes = 0, uniform_bytes = 0, most_groups = 1;
-  std::string llvm_raw, llvm, assembly, object;
+  std::string llvm_raw, llvm, assembly;
+  std::vector<std::string> objects;
   JitTimes times;
 
-  // All that decides the object file; empty where the version of this code is not known.
+  // All that decides what the object files do; empty where the version of this code is not known.
   std::string cache_key(const EmitOptions& options) const {
     const std::string version = code_version();
     if (version.empty()) return {};
@@ -141,8 +193,8 @@ struct CompiledKernel::Parts {
     return key + "\n" + print(program);
   }
 
-  // The object file, from the cache or made.
-  std::string object_file(const EmitOptions& options) {
+  // The object files, from the cache or made.
+  std::vector<std::string> object_files(const EmitOptions& options) {
     const std::string key = cache_folder.empty() || keep_text ? std::string() : cache_key(options);
     if (key.empty()) return compile(options);
     if (auto found = load_kernel(cache_folder, key)) {
@@ -150,21 +202,28 @@ struct CompiledKernel::Parts {
       uniform_bytes = found->uniform_bytes;
       most_groups = found->most_groups;
       times.from_cache = true;
-      return std::move(found->object);
+      return std::move(found->objects);
     }
-    std::string made = compile(options);
+    std::vector<std::string> made = compile(options);
     save_kernel(cache_folder, key, {workspace_bytes, uniform_bytes, most_groups, made});
     return made;
   }
 
-  std::string compile(const EmitOptions& options) {
+  EmittedModule emit(const EmitOptions& options, llvm::TargetMachine& machine, llvm::LLVMContext& context) const {
+    EmittedModule emitted = emit_module(program, options, context);
+    emitted.module->setTargetTriple(machine.getTargetTriple().str());
+    emitted.module->setDataLayout(machine.createDataLayout());
+    return emitted;
+  }
+
+  // In several threads, if it pays. LLVM's modules belong to one thread each, so that every one emits the whole, which is quick,
+  // and translates its own functions.
+  std::vector<std::string> compile(const EmitOptions& options) {
     const auto begin = Clock::now();
     const std::unique_ptr<llvm::TargetMachine> machine = make_machine(target);
     llvm::LLVMContext context;
-    EmittedModule emitted = emit_module(program, options, context);
+    EmittedModule emitted = emit(options, *machine, context);
     llvm::Module& module = *emitted.module;
-    module.setTargetTriple(machine->getTargetTriple().str());
-    module.setDataLayout(machine->createDataLayout());
     workspace_bytes = emitted.workspace_bytes;
     uniform_bytes = emitted.uniform_bytes;
     most_groups = emitted.most_groups;
@@ -172,6 +231,19 @@ struct CompiledKernel::Parts {
     times.emit += seconds_since(begin);
 
     const auto optimising = Clock::now();
+    const std::vector<std::vector<std::string>> shares = share_out(module, threads);
+    std::vector<std::string> objects(shares.size());
+    std::vector<Task> others;
+    for (size_t part = 1; part < shares.size(); ++part)
+      others.emplace_back([&, part] {
+        const std::unique_ptr<llvm::TargetMachine> own_machine = make_machine(target);
+        llvm::LLVMContext own_context;
+        const EmittedModule own = emit(options, *own_machine, own_context);
+        keep_functions(*own.module, shares[part]);
+        optimise_module(*own.module, *own_machine);
+        objects[part] = generate(*own.module, *own_machine, llvm::CodeGenFileType::ObjectFile, own.loops_over_arrays);
+      });
+    if (shares.size() > 1) keep_functions(module, shares[0]);
     optimise_module(module, *machine);
     if (keep_text) {
       std::string complaint;
@@ -182,16 +254,12 @@ struct CompiledKernel::Parts {
     times.optimise += seconds_since(optimising);
 
     const auto generating = Clock::now();
-    if (keep_text) {
-      const auto copy = llvm::CloneModule(module);
-      const llvm::SmallVector<char, 0> text =
-          generate(*copy, *machine, llvm::CodeGenFileType::AssemblyFile, emitted.loops_over_arrays);
-      assembly.assign(text.begin(), text.end());
-    }
-    const llvm::SmallVector<char, 0> bytes =
-        generate(module, *machine, llvm::CodeGenFileType::ObjectFile, emitted.loops_over_arrays);
+    if (keep_text)
+      assembly = generate(*llvm::CloneModule(module), *machine, llvm::CodeGenFileType::AssemblyFile, emitted.loops_over_arrays);
+    objects[0] = generate(module, *machine, llvm::CodeGenFileType::ObjectFile, emitted.loops_over_arrays);
+    for (Task& other : others) other.finish();
     times.generate += seconds_since(generating);
-    return {bytes.begin(), bytes.end()};
+    return objects;
   }
 };
 
@@ -210,8 +278,9 @@ CompiledKernel::CompiledKernel(const Program& program, const JitOptions& options
   parts_->program = program;
   parts_->keep_text = options.keep_text;
   parts_->cache_folder = options.cache_folder;
-  parts_->object = parts_->object_file(emit_options);
-  if (link_it == Link::yes) parts_->main = link(parts_->object, emit_options);
+  parts_->threads = link_it == Link::no || options.keep_text ? 1 : translating_threads(options.threads);
+  parts_->objects = parts_->object_files(emit_options);
+  if (link_it == Link::yes) parts_->main = link(parts_->objects, emit_options);
 }
 
 CompiledKernel::~CompiledKernel() = default;
@@ -226,7 +295,7 @@ KernelFunction CompiledKernel::forward() const {
     EmitOptions options = parts_->emit_options;
     options.objective_function = true;
     options.gradient_function = false;
-    parts_->alone = link(parts_->object_file(options), options);
+    parts_->alone = link(parts_->object_files(options), options);
   });
   return parts_->alone.forward;
 }
@@ -236,7 +305,7 @@ int64_t CompiledKernel::most_groups() const { return parts_->most_groups; }
 const std::string& CompiledKernel::llvm_raw() const { return parts_->llvm_raw; }
 const std::string& CompiledKernel::llvm() const { return parts_->llvm; }
 const std::string& CompiledKernel::assembly() const { return parts_->assembly; }
-const std::string& CompiledKernel::object() const { return parts_->object; }
+const std::vector<std::string>& CompiledKernel::objects() const { return parts_->objects; }
 const JitTimes& CompiledKernel::times() const { return parts_->times; }
 
 }  // namespace alea

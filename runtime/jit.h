@@ -4,6 +4,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "compiler/codegen/abi.h"
 #include "runtime/jit_target.h"
@@ -19,6 +20,7 @@ struct JitOptions {
   int forward_lanes = 0, backward_lanes = 0;  // 0: as measured best
   int64_t arena_limit = default_arena_limit;  // bytes of workspace for a thread, kept to where checkpoints make it possible
   std::string cache_folder;                   // compiled objects are looked for and kept there; empty: nowhere
+  int threads = 0;                            // that translate, up to four; 0: as many as the processor has cores
   bool keep_text = false;                     // for --emit: the module before and after optimisation, assembly
 };
 
@@ -45,7 +47,7 @@ class CompiledKernel {
   const std::string& llvm_raw() const;  // the texts are empty unless keep_text
   const std::string& llvm() const;
   const std::string& assembly() const;
-  const std::string& object() const;  // the bytes of an object file
+  const std::vector<std::string>& objects() const;  // the bytes of object files: of one, where it is not linked
   const JitTimes& times() const;
 
  private:

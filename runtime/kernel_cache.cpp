@@ -1,4 +1,4 @@
-// A file is a Header, the key, the object. Its name is a hash of the key.
+// A file is a Header, the key, the objects' sizes, the objects. Its name is a hash of the key.
 #include "runtime/kernel_cache.h"
 
 #include <elf.h>
@@ -23,9 +23,9 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Header {
-  char magic[8] = {'A', 'l', 'e', 'a', ' ', 'k', ' ', '2'};
+  char magic[8] = {'A', 'l', 'e', 'a', ' ', 'k', ' ', '3'};
   uint64_t checksum = 0;  // of what follows it
-  uint64_t key_bytes = 0, object_bytes = 0;
+  uint64_t key_bytes = 0, object_count = 0;
   int64_t workspace_bytes = 0, uniform_bytes = 0, most_groups = 1;
 };
 constexpr size_t unchecked_bytes = 16;
@@ -137,22 +137,38 @@ std::optional<CachedKernel> load_kernel(const std::string& folder, const std::st
   std::memcpy(&header, bytes.data(), sizeof header);
   if (std::memcmp(header.magic, Header{}.magic, sizeof header.magic) != 0 ||
       header.checksum != hash(std::string_view(bytes).substr(unchecked_bytes), 3) || header.key_bytes != key.size() ||
-      header.object_bytes != bytes.size() - sizeof header - key.size() || bytes.compare(sizeof header, key.size(), key) != 0)
+      bytes.compare(sizeof header, key.size(), key) != 0)
     return std::nullopt;
+  CachedKernel kernel{header.workspace_bytes, header.uniform_bytes, header.most_groups, {}};
+  std::string_view sizes = std::string_view(bytes).substr(sizeof header + key.size());
+  if (sizes.size() / sizeof(uint64_t) < header.object_count) return std::nullopt;
+  std::string_view objects = sizes.substr(header.object_count * sizeof(uint64_t));
+  for (uint64_t k = 0; k < header.object_count; ++k) {
+    uint64_t size = 0;
+    std::memcpy(&size, sizes.data() + k * sizeof size, sizeof size);
+    if (objects.size() < size) return std::nullopt;
+    kernel.objects.emplace_back(objects.substr(0, size));
+    objects.remove_prefix(size);
+  }
+  if (!objects.empty()) return std::nullopt;
   fs::last_write_time(path, fs::file_time_type::clock::now(), error);
-  return CachedKernel{header.workspace_bytes, header.uniform_bytes, header.most_groups, bytes.substr(sizeof header + key.size())};
+  return kernel;
 }
 
 void save_kernel(const std::string& folder, const std::string& key, const CachedKernel& kernel, int64_t bound) {
   Header header;
   header.key_bytes = key.size();
-  header.object_bytes = kernel.object.size();
+  header.object_count = kernel.objects.size();
   header.workspace_bytes = kernel.workspace_bytes;
   header.uniform_bytes = kernel.uniform_bytes;
   header.most_groups = kernel.most_groups;
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
   bytes += key;
-  bytes += kernel.object;
+  for (const std::string& object : kernel.objects) {
+    const uint64_t size = object.size();
+    bytes.append(reinterpret_cast<const char*>(&size), sizeof size);
+  }
+  for (const std::string& object : kernel.objects) bytes += object;
   header.checksum = hash(std::string_view(bytes).substr(unchecked_bytes), 3);
   std::memcpy(bytes.data(), &header, sizeof header);
   if (static_cast<int64_t>(bytes.size()) > bound / 4) return;

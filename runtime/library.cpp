@@ -53,6 +53,7 @@ CompileResult compile_loaded(LoadedFile file, const CompileOptions& options, con
     if (!options.interpret) {
       JitOptions jit;
       jit.single_precision = options.single_precision;
+      jit.threads = options.threads;
       jit.cache_folder = default_cache_folder();
       parts->kernel = std::make_unique<CompiledKernel>(parts->compiled->program, jit);
     }

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "compiler/codegen/abi.h"
 #include "compiler/kernel/schedule.h"
@@ -39,6 +40,11 @@ struct EmittedModule {
   bool loops_over_arrays = false;
 };
 EmittedModule emit_module(const Program&, const EmitOptions&, llvm::LLVMContext&);
+
+// The names of the module's functions, shared out among as many threads, up to `most_parts`, as make translating them quicker.
+std::vector<std::vector<std::string>> share_out(const llvm::Module&, int most_parts);
+// Of the others leaves their declarations.
+void keep_functions(llvm::Module&, const std::vector<std::string>& names);
 
 // Runs the passes worth their time on hand-vectorised code; the module's functions carry the target.
 void optimise_module(llvm::Module&, llvm::TargetMachine&);

@@ -40,7 +40,7 @@ std::string emitted_text(Session& session) {
   if (kind == "llvm-raw") return kernel.llvm_raw();
   if (kind == "llvm") return kernel.llvm();
   if (kind == "asm") return kernel.assembly();
-  return kernel.object();
+  return kernel.objects()[0];
 }
 
 }  // namespace

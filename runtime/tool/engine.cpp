@@ -151,6 +151,7 @@ Estimate Engine::run(const ParamArrays& params, const RunOptions& options, Estim
 JitOptions jit_options(const Session& session) {
   JitOptions options;
   options.single_precision = session.options.single_precision;
+  options.threads = session.options.threads;
   options.target = named_target(session.options.target, session.options.cpu);
   if (session.options.memory > 0) options.arena_limit = session.options.memory / thread_count(session.options.threads);
   return options;

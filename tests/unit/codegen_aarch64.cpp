@@ -44,12 +44,12 @@ void run(const std::string& line) {
 
 TEST_CASE("AArch64: an ELF object with NEON's fused multiply-add and no call for it") {
   const CompiledKernel kernel = cross_compiled(pendulum(40));
-  REQUIRE(kernel.object().size() > 64);
-  CHECK(kernel.object().substr(0, 4) ==
+  REQUIRE(kernel.objects()[0].size() > 64);
+  CHECK(kernel.objects()[0].substr(0, 4) ==
         "\x7f"
         "ELF");
   constexpr char aarch64 = static_cast<char>(183);  // EM_AARCH64
-  CHECK(kernel.object()[18] == aarch64);
+  CHECK(kernel.objects()[0][18] == aarch64);
   const std::string& text = kernel.assembly();
   CHECK_THAT(text, Contains("fmla\tv") && Contains("fdiv\tv") && Contains(".2d") && !Contains("bl\tfma"));
   CHECK(kernel.workspace_bytes() == CompiledKernel(pendulum(40), {}).workspace_bytes());
@@ -83,7 +83,7 @@ TEST_CASE("AArch64: the pendulum gives the bits of this machine") {
   fs::create_directories(folder);
   const auto file = [&](const char* name) { return (folder / name).string(); };
   write_file(file("start.s"), text);
-  write_file(file("kernel.o"), there.object());
+  write_file(file("kernel.o"), there.objects()[0]);
   run(fmt::format("llvm-mc-19 --triple=aarch64-linux-gnu --filetype=obj -o {} {}", file("start.o"), file("start.s")));
   run(fmt::format("mold -m aarch64linux -static -o {} {} {}", file("program"), file("start.o"), file("kernel.o")));
   run(fmt::format("qemu-aarch64 {} > {}", file("program"), file("out")));

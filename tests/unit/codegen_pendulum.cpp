@@ -42,6 +42,25 @@ TEST_CASE("lanes at work do not change a bit") {
   }
 }
 
+TEST_CASE("threads that translate change no bit") {
+  const Program program = pendulum(40);
+  const NoiseFunctions noise{pendulum_noise<double>, pendulum_noise<double>};
+  NativeResult expected;
+  for (const int threads : {1, 2, 3, 4}) {
+    JitOptions options;
+    options.threads = threads;
+    const CompiledKernel kernel(program, options);
+    CHECK((kernel.objects().size() > 1) == (threads > 1));
+    Runner<double> runner{
+        program, kernel, noise, {std::begin(pendulum_params), std::end(pendulum_params)}, pendulum_inputs<double>()};
+    const NativeResult result = runner.run(3, 41);
+    if (expected.gradient.empty()) expected = result;
+    CHECK(result.objective == expected.objective);
+    CHECK(result.gradient == expected.gradient);
+    CHECK(runner.run(3, 41, false).objective == expected.objective);
+  }
+}
+
 TEST_CASE("a narrower processor gives the same bits") {
   const Program program = pendulum(40);
   const NoiseFunctions noise{pendulum_noise<double>, pendulum_noise<double>};

@@ -29,7 +29,8 @@ struct Folder {
 
 bool holds(const Folder& folder, const std::string& key, const std::string& object) {
   const auto found = load_kernel(folder.name(), key);
-  return found && found->object == object && found->workspace_bytes == 7 && found->uniform_bytes == 8 && found->most_groups == 4;
+  return found && found->objects == std::vector<std::string>{object} && found->workspace_bytes == 7 &&
+         found->uniform_bytes == 8 && found->most_groups == 4;
 }
 
 }  // namespace
@@ -37,11 +38,19 @@ bool holds(const Folder& folder, const std::string& key, const std::string& obje
 TEST_CASE("a kept kernel comes back, for its own key alone", "[cache]") {
   const Folder folder;
   CHECK(!load_kernel(folder.name(), "one"));
-  save_kernel(folder.name(), "one", {7, 8, 4, "object"});
-  save_kernel(folder.name(), "two", {7, 8, 4, std::string("\0x", 2)});
+  save_kernel(folder.name(), "one", {7, 8, 4, {"object"}});
+  save_kernel(folder.name(), "two", {7, 8, 4, {std::string("\0x", 2)}});
   CHECK(holds(folder, "one", "object"));
   CHECK(holds(folder, "two", std::string("\0x", 2)));
   CHECK(!load_kernel(folder.name(), "three"));
+  const CachedKernel several{7, 8, 4, {"first", "", std::string(100, 'y')}};
+  save_kernel(folder.name(), "several", several);
+  CHECK(load_kernel(folder.name(), "several")->objects == several.objects);
+  save_kernel(folder.name(), "none", {7, 8, 4, {}});
+  CHECK(load_kernel(folder.name(), "none")->objects.empty());
+  fs::remove_all(folder.path);
+  save_kernel(folder.name(), "one", {7, 8, 4, {"object"}});
+  save_kernel(folder.name(), "two", {7, 8, 4, {std::string("\0x", 2)}});
   // A file under the name of another key.
   const auto files = folder.files();
   REQUIRE(files.size() == 2);
@@ -49,13 +58,13 @@ TEST_CASE("a kept kernel comes back, for its own key alone", "[cache]") {
   fs::copy_file(files[first_is_one ? 0 : 1], files[first_is_one ? 1 : 0], fs::copy_options::overwrite_existing);
   CHECK(holds(folder, "one", "object"));
   CHECK(!load_kernel(folder.name(), "two"));
-  save_kernel(folder.name(), "two", {7, 8, 4, "anew"});
+  save_kernel(folder.name(), "two", {7, 8, 4, {"anew"}});
   CHECK(holds(folder, "two", "anew"));
 }
 
 TEST_CASE("a kernel damaged anywhere counts as missing", "[cache]") {
   const Folder folder;
-  save_kernel(folder.name(), "key", {7, 8, 4, "object"});
+  save_kernel(folder.name(), "key", {7, 8, 4, {"object"}});
   const std::string path = folder.files()[0].string(), whole = read_file(path);
   for (size_t k = 0; k < whole.size(); ++k) {
     std::string damaged = whole;
@@ -80,7 +89,7 @@ TEST_CASE("many threads may keep one kernel at once", "[cache]") {
   for (int k = 0; k < 8; ++k)
     threads.emplace_back([&] {
       for (int turn = 0; turn < 20; ++turn) {
-        save_kernel(folder.name(), "key", {7, 8, 4, object});
+        save_kernel(folder.name(), "key", {7, 8, 4, {object}});
         wrong += holds(folder, "key", object) ? 0 : 1;
       }
     });
@@ -100,9 +109,9 @@ TEST_CASE("many processes may keep kernels at once, and remove each other's", "[
       bool right = true;
       for (int turn = 0; turn < 50; ++turn) {
         const std::string key = std::to_string(turn % 5);
-        save_kernel(folder.name(), key, {7, 8, 4, object + key}, 40'000);  // room for four
+        save_kernel(folder.name(), key, {7, 8, 4, {object + key}}, 40'000);  // room for four
         const auto found = load_kernel(folder.name(), key);
-        right = right && (!found || found->object == object + key);
+        right = right && (!found || found->objects[0] == object + key);
       }
       _exit(right ? 0 : 1);
     }
@@ -113,7 +122,7 @@ TEST_CASE("many processes may keep kernels at once, and remove each other's", "[
     waitpid(child, &status, 0);
     CHECK(status == 0);
   }
-  save_kernel(folder.name(), "last", {7, 8, 4, object}, 40'000);
+  save_kernel(folder.name(), "last", {7, 8, 4, {object}}, 40'000);
   CHECK(holds(folder, "last", object));
   CHECK(folder.files().size() <= 4);
 }
@@ -122,7 +131,7 @@ TEST_CASE("the cache stays within its bound: what was used longest ago goes firs
   const Folder folder;
   const std::string object(1000, 'x');
   for (int k = 0; k < 20; ++k) {
-    save_kernel(folder.name(), std::to_string(k), {7, 8, 4, object}, 6000);
+    save_kernel(folder.name(), std::to_string(k), {7, 8, 4, {object}}, 6000);
     if (k > 0) CHECK(holds(folder, "0", object));  // used again each time
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
@@ -132,7 +141,7 @@ TEST_CASE("the cache stays within its bound: what was used longest ago goes firs
   CHECK(total > 3000);
   CHECK(holds(folder, "19", object));
   CHECK(!load_kernel(folder.name(), "1"));
-  save_kernel(folder.name(), "large", {7, 8, 4, std::string(5000, 'x')}, 6000);
+  save_kernel(folder.name(), "large", {7, 8, 4, {std::string(5000, 'x')}}, 6000);
   CHECK(!load_kernel(folder.name(), "large"));
 }
 
