@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include "compiler/kernel/philox.h"
 #include "dsl/diagnostic.h"
@@ -47,6 +50,26 @@ struct Worker {
 template <class T>
 std::vector<T> converted(const std::vector<double>& values) {
   return std::vector<T>(values.begin(), values.end());
+}
+
+// Rounded to T. What is there already is not written: other threads' caches may keep it.
+template <class T>
+T* write_changed(const std::vector<double>& values, T* to) {
+  constexpr size_t size = 256;
+  [[maybe_unused]] std::array<T, size> rounded;
+  for (size_t first = 0; first < values.size(); first += size) {
+    const size_t count = std::min(size, values.size() - first);
+    const T* from = nullptr;
+    if constexpr (std::is_same_v<T, double>) {
+      from = values.data() + first;
+    } else {
+      for (size_t k = 0; k < count; ++k) rounded[k] = static_cast<T>(values[first + k]);
+      from = rounded.data();
+    }
+    if (std::memcmp(to, from, count * sizeof(T)) != 0) std::memcpy(to, from, count * sizeof(T));
+    to += count;
+  }
+  return to;
 }
 
 // Groups are handed out 2^level at a time, so that handing out costs nothing beside them, but for at most some 20 ms,
@@ -137,9 +160,10 @@ struct Driver::Parts {
     };
     const auto bound = std::make_shared<Bound>();
     std::vector<T>& params = kernel_params<T>();
-    params.clear();
-    for (const std::vector<double>& values : own_params) params.insert(params.end(), values.begin(), values.end());
-    for (const std::vector<double>& values : adapted) params.insert(params.end(), values.begin(), values.end());
+    params.resize(gradient_size);
+    T* to = params.data();
+    for (const ParamArrays* arrays : {&own_params, &std::as_const(adapted)})
+      for (const std::vector<double>& values : *arrays) to = write_changed(values, to);
     for (size_t k = 0; k < inputs.size(); ++k) bound->inputs.push_back({kernel_rows<T>()[k].data(), inputs[k].rows});
     for (const ProgramNoise& noise : program.noises) bound->keys.push_back(noise_key(seed, noise.name));
     KernelArguments arguments{};
@@ -184,6 +208,48 @@ struct Driver::Parts {
                               : native_groups<double>(own_params, seed, gradient);
     return single_precision ? interpreted_groups<float>(own_params, seed, gradient)
                             : interpreted_groups<double>(own_params, seed, gradient);
+  }
+
+  // Means and standard errors of the gradient, by all threads, a range of quantities each at a time. Returns whether it is
+  // finite.
+  bool finish_gradient(bool has_gradient, Partial total, Estimate& estimate) {
+    estimate.gradient.resize(has_gradient ? program.params.size() - adapted.size() : 0);
+    estimate.adapted.resize(has_gradient ? adapted.size() : 0);
+    if (!has_gradient) return true;
+    struct Part {
+      size_t first;
+      ParamEstimate* estimate;
+    };
+    std::vector<Part> by_param;
+    size_t all = 0, own = 0, of_adapted = 0;
+    for (const ProgramParam& param : program.params) {
+      by_param.push_back({all, param.role == AdaptedRole::none ? &estimate.gradient[own++] : &estimate.adapted[of_adapted++]});
+      const auto size = static_cast<size_t>(element_count(param.type.shape));
+      by_param.back().estimate->mean.resize(size);
+      by_param.back().estimate->standard_error.resize(size);
+      all += size;
+    }
+    WaitingGroups waiting(total.gradient);
+    std::atomic<bool> finite = true;
+    const size_t range = pool.size() == 1 ? std::max<size_t>(all, 1) : 4096;
+    const auto finish_range = [&](int, int64_t task) {
+      const size_t from = static_cast<size_t>(task) * range, to = std::min(all, from + range);
+      waiting.merge(from, to);
+      const double* const mean = total.gradient.mean.data();
+      if (!all_finite({mean + from, mean + to})) finite = false;
+      for (const Part& part : by_param) {
+        const size_t first = std::max(from, part.first), end = std::min(to, part.first + part.estimate->mean.size());
+        if (first >= end) continue;
+        std::copy(mean + first, mean + end, part.estimate->mean.data() + (first - part.first));
+        standard_errors_of_groups(total.gradient, total.groups, first,
+                                  std::span(part.estimate->standard_error).subspan(first - part.first, end - first));
+      }
+    };
+    if (all <= range) finish_range(0, 0);
+    else pool.run(static_cast<int64_t>((all + range - 1) / range), finish_range);
+    std::vector<Numbers> unneeded = waiting.finish();
+    reduction.take_back(std::move(total), std::move(unneeded));
+    return finite;
   }
 
   // The interpreter's search through one group.
@@ -242,6 +308,7 @@ Estimate Driver::run(const ParamArrays& params, const RunOptions& options, Estim
   TreeReduction& reduction = parts.reduction;
   std::vector<Worker>& workers = parts.workers;
   reduction.finish();  // of what an exception may have left
+  reduction.expect(groups);
   workers.resize(static_cast<size_t>(parts.pool.size()));
   for (Worker& worker : workers) {
     worker.block.clear();
@@ -320,29 +387,14 @@ Estimate Driver::run(const ParamArrays& params, const RunOptions& options, Estim
   estimate.interrupted = done < groups;
   estimate.mean = estimate.standard_error = std::numeric_limits<double>::quiet_NaN();
   estimate.non_finite.reset();
-  Partial total = reduction.finish();
+  Partial total = reduction.finish_but_waiting();
   const bool has_gradient = gradient && total.groups > 0;
-  const size_t adapted = has_gradient ? parts.adapted.size() : 0;
-  estimate.gradient.resize(has_gradient ? params.size() : 0);
-  estimate.adapted.resize(adapted);
   if (total.groups > 0) {
     estimate.mean = total.objective.mean[0];
     estimate.standard_error = standard_error_of_samples(total.objective);
-    if (level == 0 && !all_finite(total.gradient)) find_bad(0, 0, done);
   }
-  if (has_gradient) {
-    size_t first = 0, own = 0, of_adapted = 0;
-    for (const ProgramParam& param : parts.program.params) {
-      ParamEstimate& part = param.role == AdaptedRole::none ? estimate.gradient[own++] : estimate.adapted[of_adapted++];
-      const auto size = static_cast<size_t>(element_count(param.type.shape));
-      const auto mean = total.gradient.mean.begin() + static_cast<std::ptrdiff_t>(first);
-      part.mean.assign(mean, mean + static_cast<std::ptrdiff_t>(size));
-      part.standard_error.resize(size);
-      standard_errors_of_groups(total.gradient, total.groups, first, part.standard_error);
-      first += size;
-    }
-  }
-  reduction.take_back(std::move(total));
+  const bool finite = parts.finish_gradient(has_gradient, std::move(total), estimate);
+  if (level == 0 && !finite) find_bad(0, 0, done);
   if (first_bad != none) {
     const auto first_sample = static_cast<uint64_t>(first_bad) * group_size;
     const int64_t count = std::min<int64_t>(group_size, samples - first_bad * group_size);

@@ -184,61 +184,65 @@ template <size_t groups, class T>
 
 // The mean takes the place of the first group's sums, M2 that of the second's.
 template <size_t groups>
-void merge_sums(std::vector<Numbers>& sums) {
-  const double* from[groups];
-  for (size_t g = 0; g < groups; ++g) from[g] = sums[g].data();
-  double *mean = sums[0].data(), *m2 = sums[1].data();
-  const size_t size = sums[0].size();
-  size_t at = 0;
+void merge_sums(Moments& moments, const std::vector<Numbers>& others, size_t from, size_t to) {
+  double *mean = moments.mean.data(), *m2 = moments.m2.data();
+  const double* sums[groups] = {mean, m2};
+  for (size_t g = 2; g < groups; ++g) sums[g] = others[g - 2].data();
+  size_t at = from;
   const auto merge_at = [&]<class T>() {
-    const MomentOf<T> moment = moment_of_sums<groups, T>(from, at);
+    const MomentOf<T> moment = moment_of_sums<groups, T>(sums, at);
     std::memcpy(mean + at, &moment.mean, sizeof moment.mean);
     std::memcpy(m2 + at, &moment.m2, sizeof moment.m2);
     at += sizeof(T) / sizeof(double);
   };
-  while (at + 8 <= size) merge_at.template operator()<Eight>();
-  while (at < size) merge_at.template operator()<double>();
+  while (at + 8 <= to) merge_at.template operator()<Eight>();
+  while (at < to) merge_at.template operator()<double>();
 }
 
-// What is not needed any longer joins `spares`.
 void finish_moments(Moments& moments, std::vector<Numbers>& spares) {
-  std::vector<Numbers>& sums = moments.sums;
-  switch (sums.size()) {
-    case 0: return;
-    case 1:
-      for (double& sum : sums[0]) sum /= moments.count;
-      moments.m2.assign(sums[0].size(), 0.0);
-      moments.mean.swap(sums[0]);
-      break;
-    case 2: merge_sums<2>(sums); break;
-    case 4: merge_sums<4>(sums); break;
-    case 8: merge_sums<8>(sums); break;
-    case 16: merge_sums<16>(sums); break;
-    default: internal_error("groups wait that are not a power of two");
-  }
-  if (sums.size() > 1) {
-    moments.mean.swap(sums[0]);
-    moments.m2.swap(sums[1]);
-  }
-  for (Numbers& sum : sums)
-    if (sum.capacity() > 0) spares.push_back(std::move(sum));
-  sums.clear();
+  WaitingGroups waiting(moments);
+  waiting.merge(0, moments.mean.size());
+  std::ranges::move(waiting.finish(), std::back_inserter(spares));
 }
 
 }  // namespace
 
-void finish_moments(Moments& moments) {
-  std::vector<Numbers> unneeded;
-  finish_moments(moments, unneeded);
+WaitingGroups::WaitingGroups(Moments& moments)
+    : moments_(moments), others_(std::exchange(moments.sums, {})), groups_(others_.size()) {
+  if (groups_ == 0) return;
+  moments_.mean.swap(others_[0]);
+  if (groups_ > 1) moments_.m2.swap(others_[1]);
+  else moments_.m2.resize(moments_.mean.size());
+  // What was there is memory alone.
+  std::rotate(others_.begin(), others_.begin() + static_cast<std::ptrdiff_t>(std::min<size_t>(groups_, 2)), others_.end());
+}
+
+void WaitingGroups::merge(size_t from, size_t to) {
+  switch (groups_) {
+    case 0: return;
+    case 1:
+      for (size_t k = from; k < to; ++k) moments_.mean[k] /= moments_.count;
+      std::fill(moments_.m2.data() + from, moments_.m2.data() + to, 0.0);
+      return;
+    case 2: return merge_sums<2>(moments_, others_, from, to);
+    case 4: return merge_sums<4>(moments_, others_, from, to);
+    case 8: return merge_sums<8>(moments_, others_, from, to);
+    case 16: return merge_sums<16>(moments_, others_, from, to);
+    default: internal_error("groups wait that are not a power of two");
+  }
+}
+
+std::vector<Numbers> WaitingGroups::finish() {
+  std::erase_if(others_, [](const Numbers& numbers) { return numbers.capacity() == 0; });
+  return std::move(others_);
 }
 
 void merge(Moments& left, Moments& right, std::vector<Numbers>& spares) {
   if (!left.sums.empty() && left.sums.size() == right.sums.size() && left.count == right.count &&
-      left.count == full * static_cast<double>(left.sums.size())) {
+      left.count == full * static_cast<double>(left.sums.size()) && 2 * left.sums.size() <= most_waiting(left.sums[0].size())) {
     for (Numbers& sum : right.sums) left.sums.push_back(std::move(sum));
     right.sums.clear();
     left.count *= 2;
-    if (left.sums.size() == most_waiting(left.sums[0].size())) finish_moments(left, spares);
     return;
   }
   finish_moments(left, spares);
@@ -263,10 +267,13 @@ bool all_finite(const Moments& moments) {
 
 namespace {
 
-void merge(Partial& left, Partial& right, std::vector<Numbers>& spares) {
+// No more groups wait than may, but for those of the last partial, which has `all` groups.
+void merge(Partial& left, Partial& right, std::vector<Numbers>& spares, int64_t all = 0) {
   merge(left.objective, right.objective, spares);
   merge(left.gradient, right.gradient, spares);
   left.groups += right.groups;
+  const std::vector<Numbers>& sums = left.gradient.sums;
+  if (!sums.empty() && sums.size() == most_waiting(sums[0].size()) && left.groups != all) finish_moments(left.gradient, spares);
 }
 
 }  // namespace
@@ -291,7 +298,7 @@ Partial TreeReduction::add(int level, int64_t index, Partial partial) {
       waiting_.erase(found);
     }
     if ((place.index & 1) != 0) std::swap(partial, sibling);
-    merge(partial, sibling, unneeded);
+    merge(partial, sibling, unneeded, all_);
     take_back(std::move(sibling));
     place = {place.level + 1, place.index >> 1};
   }
@@ -310,8 +317,15 @@ Partial TreeReduction::spare() {
   return spare;
 }
 
-// The tree's missing right ends merge from the right: each smaller tree into the larger one to its left.
 Partial TreeReduction::finish() {
+  Partial result = finish_but_waiting();
+  const std::lock_guard lock(mutex_);
+  finish_moments(result.gradient, spare_numbers_);
+  return result;
+}
+
+// The tree's missing right ends merge from the right: each smaller tree into the larger one to its left.
+Partial TreeReduction::finish_but_waiting() {
   const std::lock_guard lock(mutex_);
   Partial result;
   result.groups = 0;
@@ -321,12 +335,12 @@ Partial TreeReduction::finish() {
     std::swap(result, last.mapped());
     if (last.mapped().groups != 0) spares_.push_back(std::move(last.mapped()));
   }
-  finish_moments(result.gradient, spare_numbers_);
   return result;
 }
 
-void TreeReduction::take_back(Partial partial) {
+void TreeReduction::take_back(Partial partial, std::vector<Numbers> numbers) {
   const std::lock_guard lock(mutex_);
+  std::ranges::move(numbers, std::back_inserter(spare_numbers_));
   spares_.push_back(std::move(partial));
 }
 
@@ -471,8 +485,8 @@ void standard_errors_of_groups(const Moments& moments, int64_t groups, size_t fi
     return;
   }
   const double* m2 = moments.m2.data() + first;
-  const double divisor = static_cast<double>(groups - 1) * moments.count;
-  for (size_t k = 0; k < errors.size(); ++k) errors[k] = std::sqrt(m2[k] / divisor);
+  const double factor = 1 / (static_cast<double>(groups - 1) * moments.count);
+  for (size_t k = 0; k < errors.size(); ++k) errors[k] = std::sqrt(m2[k] * factor);
 }
 
 }  // namespace alea

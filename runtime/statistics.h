@@ -36,8 +36,20 @@ struct Moments {
   std::vector<Numbers> sums;  // of groups that wait
 };
 void set_moments(Moments&, std::span<const double> samples);  // of one quantity
-void finish_moments(Moments&);                                // so that no group waits
 bool all_finite(const Moments&);                              // the means or sums; a sum that is not stays so in every merger
+// Merges the groups that wait, up to sixteen, some quantities at a time, by any thread each; what is in `moments` counts again
+// after `finish`, which returns arrays that are no longer needed.
+class WaitingGroups {
+ public:
+  explicit WaitingGroups(Moments& moments);
+  void merge(size_t from, size_t to);
+  std::vector<Numbers> finish();
+
+ private:
+  Moments& moments_;
+  std::vector<Numbers> others_;
+  size_t groups_;
+};
 // mean = (n_a mean_a + n_b mean_b) / n, M2 = M2_a + M2_b + n_a n_b / n (mean_b - mean_a)²
 // Leaves of `right` its memory alone; arrays that were in neither and are no longer needed join `spares`.
 void merge(Moments& left, Moments& right, std::vector<Numbers>& spares);
@@ -50,12 +62,15 @@ struct Partial {
 
 class TreeReduction {
  public:
+  // So many groups there will be: where they wait as they become one partial, finish_but_waiting leaves them so.
+  void expect(int64_t groups) { all_ = groups; }
   // The partial of the groups index · 2^level … (index + 1) 2^level - 1. Safe to call from any thread. Returns memory that
   // is no longer needed, for the next partial.
   Partial add(int level, int64_t index, Partial);
   // What is there, when groups 0 … n-1 were added; leaves nothing behind but memory.
   Partial finish();
-  void take_back(Partial);  // its memory is used again
+  Partial finish_but_waiting();
+  void take_back(Partial, std::vector<Numbers> = {});  // their memory is used again
   size_t most_partials() const { return most_; }
 
  private:
@@ -70,6 +85,7 @@ class TreeReduction {
   Partial spare();  // with the lock
   std::vector<Partial> spares_;
   std::vector<Numbers> spare_numbers_;
+  int64_t all_ = 0;
   size_t most_ = 0;
 };
 

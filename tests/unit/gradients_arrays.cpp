@@ -121,3 +121,50 @@ TEST_CASE("arrays go from place to place", "[arrays]") {
   for (const int64_t horizon : {1, 2, 40, 71})
     for (const bool ends : {false, true}) check(places(horizon, ends));
 }
+
+// Its quantities are merged in ranges, by all threads, where no more groups wait than are merged at once.
+TEST_CASE("threads change no bit of a large gradient", "[gradients]") {
+  const auto ready = make_ready(
+      "graph g {\n  param w: real[150, 41] = 0.01\n  param b: real[150] = 0.1\n  x: real[41] ~ normal(0, 1)\n"
+      "  h = tanh(w @ x + b)\n  cost dot(h, h)\n}\n");
+  INFO(ready->errors);
+  REQUIRE(ready->compiled);
+  const Program& program = ready->compiled->program;
+  const CompiledKernel kernel(program, {});
+  // One group in part; one; some in part; as many as wait at most; more; a tree's right end.
+  for (const int64_t samples : {10, 64, 300, 512, 1024, 1088, 4096, 5000}) {
+    INFO(samples);
+    std::vector<uint64_t> expected;
+    for (const int threads : {1, 2, 3, 8}) {
+      Driver driver(program, &kernel, {.threads = threads});
+      RunOptions run;
+      run.samples = samples;
+      Estimate found = driver.run(ready->params, run);
+      if (expected.empty()) expected = bits(found);
+      CHECK(bits(found) == expected);
+      // Again, in the memory of the first, and after other params.
+      ParamArrays others = ready->params;
+      others[0][4000] = 0.5;
+      found = driver.run(others, run, std::move(found));
+      CHECK(bits(found) != expected);
+      CHECK(bits(driver.run(ready->params, run, std::move(found))) == expected);
+      others[1][3] = INFINITY;
+      others[0][123] = NAN;
+      const Estimate bad = driver.run(others, run);
+      REQUIRE(bad.non_finite);
+      CHECK(bad.non_finite->first_sample == 0);
+    }
+    // Each group's part of the mean, alone.
+    if (samples % 64 != 0 || samples > 1024) continue;
+    Driver driver(program, nullptr, {.threads = 1});
+    RunOptions run;
+    run.samples = samples;
+    const Estimate slowly = driver.run(ready->params, run);
+    const Estimate quickly = Driver(program, &kernel, {.threads = 2}).run(ready->params, run);
+    for (size_t k = 0; k < slowly.gradient[0].mean.size(); k += 97) {
+      CHECK(quickly.gradient[0].mean[k] == Approx(slowly.gradient[0].mean[k]).epsilon(1e-9).margin(1e-12));
+      if (samples > 64)
+        CHECK(quickly.gradient[0].standard_error[k] == Approx(slowly.gradient[0].standard_error[k]).epsilon(1e-9));
+    }
+  }
+}
