@@ -20,15 +20,14 @@ void gather_rows(const KernelInput* input, uint64_t first_sample, int64_t row_le
   }
 }
 
-// r[lane] and quadrant[lane], a whole number of T's width, of x[lane] where the lane's bit of `where` is set.
+// first[lane] and second[lane] of x[lane] where the lane's bit of `where` is set.
 template <class T>
-void reduce_large(int64_t lanes, uint64_t where, const T* x, T* r,
-                  std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>* quadrant) {
+void large_values(int64_t function, int64_t lanes, uint64_t where, const T* x, T* first, T* second) {
   for (int64_t lane = 0; lane < lanes; ++lane)
     if ((where >> lane & 1) != 0) {
-      const elementary::LargeReduction<T> reduction = elementary::reduce_large(x[lane]);
-      r[lane] = reduction.r;
-      quadrant[lane] = static_cast<std::remove_pointer_t<decltype(quadrant)>>(reduction.quadrant);
+      const auto values = elementary::large_values(static_cast<elementary::Large>(function), x[lane]);
+      first[lane] = values.first;
+      second[lane] = values.second;
     }
 }
 
@@ -41,7 +40,7 @@ template <class T>
 void add_functions(std::vector<Symbol>& symbols, const std::string& suffix) {
   auto add = [&](const char* name, const void* function) { symbols.push_back({std::string("alea_") + name + suffix, function}); };
   add("gather_rows", address(gather_rows<T>));
-  add("reduce_large", address(reduce_large<T>));
+  add("large_values", address(large_values<T>));
   add("lgamma", address(rare::lgamma<T>));
   add("digamma", address(rare::digamma<T>));
   add("trigamma", address(rare::trigamma<T>));

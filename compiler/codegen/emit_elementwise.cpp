@@ -161,22 +161,22 @@ struct LlvmBuilder {
     return b.CreateZExt(mask, b.getInt64Ty());
   }
 
-  // A branch that is hardly ever taken, to a call for the lanes that are beyond, through memory.
-  void reduce_large(Whole large, uint64_t least, Value x, Value& r, Whole& quadrant) {
+  // A branch that is hardly ever taken, to a call for the lanes that are large, through memory.
+  void large(elementary::Large function, Whole number, uint64_t least, Value x, Value& first, Value& second) {
     // Where one is no less than a power of two, the bits of all are.
-    llvm::Value* any = large;
+    llvm::Value* any = number;
     for (int count = emitter.lanes / 2; lanes && count >= register_lanes; count /= 2)
       any = b.CreateOr(b.CreateShuffleVector(any, lanes_from(0, count)), b.CreateShuffleVector(any, lanes_from(count, count)));
     auto* cold = llvm::BasicBlock::Create(b.getContext(), "large", emitter.function);
-    auto* next = llvm::BasicBlock::Create(b.getContext(), "reduced", emitter.function);
+    auto* next = llvm::BasicBlock::Create(b.getContext(), "usual", emitter.function);
     llvm::BasicBlock* from = b.GetInsertBlock();
     b.CreateCondBr(b.CreateICmpNE(lanes_of(any, least), emitter.i64(0)), cold, next,
                    llvm::MDBuilder(b.getContext()).createBranchWeights(1, 1'000'000));
     b.SetInsertPoint(cold);
-    llvm::Value* const mask = lanes_of(large, least);
+    llvm::Value* const mask = lanes_of(number, least);
     const int64_t count = lanes ? emitter.lanes : 1;
     llvm::Value* const memory = emitter.call_area();
-    const std::array<llvm::Value*, 3> values = {x, r, quadrant};
+    const std::array<llvm::Value*, 3> values = {x, first, second};
     std::array<llvm::Value*, 3> places{};
     const llvm::Align align(sizeof(T));
     for (size_t k = 0; k < 3; ++k) {
@@ -184,10 +184,11 @@ struct LlvmBuilder {
       b.CreateAlignedStore(values[k], places[k], align);
     }
     llvm::Type* pointer = b.getPtrTy();
-    b.CreateCall(emitter.external(emitter.symbol("reduce_large"), {b.getInt64Ty(), b.getInt64Ty(), pointer, pointer, pointer}),
-                 {emitter.i64(count), mask, places[0], places[1], places[2]});
+    b.CreateCall(emitter.external(emitter.symbol("large_values"),
+                                  {b.getInt64Ty(), b.getInt64Ty(), b.getInt64Ty(), pointer, pointer, pointer}),
+                 {emitter.i64(static_cast<int64_t>(function)), emitter.i64(count), mask, places[0], places[1], places[2]});
     const auto replaced = [&](size_t k) { return b.CreateAlignedLoad(values[k]->getType(), places[k], align); };
-    llvm::Value *const large_r = replaced(1), *const large_quadrant = replaced(2);
+    llvm::Value *const large_first = replaced(1), *const large_second = replaced(2);
     b.CreateBr(next);
     b.SetInsertPoint(next);
     const auto joined = [&](llvm::Value* usual, llvm::Value* large) {
@@ -196,13 +197,13 @@ struct LlvmBuilder {
       result->addIncoming(large, cold);
       return result;
     };
-    r = joined(r, large_r);
-    quadrant = joined(quadrant, large_quadrant);
+    first = joined(first, large_first);
+    second = joined(second, large_second);
   }
 };
 
 // sin or cos. Both come from one reduction and two polynomials, and often both are needed: where the other one has been
-// computed on the way here, it is there. LLVM does not see this, because of the branch in the reduction.
+// computed on the way here, it is there. LLVM does not see this, because of the branch for large arguments.
 template <class T>
 llvm::Value* sine_or_cosine(LlvmBuilder<T>& builder, Op op, llvm::Value* x) {
   Emitter& emitter = builder.emitter;

@@ -24,8 +24,8 @@
 //   bool split(Value x, Value& m, Value& e)  x = 2^e m, m in [¾, 3/2), as split_any (elementary_table.h), by instructions
 //                                         for it; false: there are none
 //   Value look_up(const Real (&table)[n], Whole)  the element at the index mod n; n is 16 for double, 32 for float
-//   void reduce_large(Whole count, uint64_t most, Value x, Value& r, Whole& quadrant)
-//                                         r and quadrant stay, but become what reduce_large (elementary_large.h) gives for x
+//   void large(Large, Whole count, uint64_t most, Value x, Value& first, Value& second)
+//                                         first and second stay, but become what large_values (elementary_large.h) gives for x
 //                                         where count ≥ most, a power of two. Almost never is it in any lane.
 // Functions never branch on a value; they compute all cases and select.
 #pragma once
@@ -35,6 +35,9 @@
 #include <type_traits>
 
 namespace alea::elementary {
+
+// Functions of arguments so large that their reduction needs hundreds of digits of pi.
+enum class Large : uint8_t { sin_and_cos, wrap };
 
 template <class B>
 inline constexpr bool is_double = std::is_same_v<typename B::Real, double>;

@@ -1,4 +1,4 @@
-// In: a finite number that large, an infinity or NaN. Out: the remainder, as accurate as for small arguments.
+// In: a finite number that large, an infinity or NaN. Out: the functions' values, as accurate as for small arguments.
 #include "compiler/kernel/elementary_large.h"
 
 #include <array>
@@ -36,9 +36,14 @@ constexpr std::array<uint64_t, 21> two_over_pi_words = {0,
                                                         0x56033046fc7b6bab,
                                                         0xf0cfbc209af4361d};
 
+struct Reduction {
+  uint64_t quadrant;
+  double r;  // x = quadrant pi/2 + r mod 2 pi, |r| ≤ pi/4
+};
+
 // x = m 2^e with a 53-bit whole m. Words of 2/pi whose product with 2^e is a multiple of 4 are left out; four
 // further words give at least 128 bits below the point after the 53 of m.
-LargeReduction<double> reduce_finite(double x) {
+Reduction reduce_finite(double x) {
   const uint64_t pattern = std::bit_cast<uint64_t>(x);
   const int exponent = static_cast<int>(pattern >> 52 & 0x7ff) - 1075;
   const uint64_t significand = (pattern & 0xfffffffffffff) | 0x10000000000000;
@@ -79,21 +84,49 @@ LargeReduction<double> reduce_finite(double x) {
   const double low = std::fma(a, half_pi_high<ScalarBuilder<double>>, -high) + a * half_pi_middle<ScalarBuilder<double>> +
                      b * half_pi_high<ScalarBuilder<double>>;
   const double r = std::ldexp(high + low, -zeros);
-  return {negative != std::signbit(x) ? -r : r, (std::signbit(x) ? 0 - quadrant : quadrant) & 3};
+  return {std::signbit(x) ? 0 - quadrant : quadrant, negative != std::signbit(x) ? -r : r};
 }
 
 }  // namespace
 
-LargeReduction<double> reduce_large(double x) {
-  if (!(std::fabs(x) <= Format<ScalarBuilder<double>>::max)) return {Format<ScalarBuilder<double>>::nan, 0};
-  return reduce_finite(x);
+LargeValues<double> large_values(Large function, double x) {
+  if (!(std::fabs(x) <= Format<ScalarBuilder<double>>::max))
+    return {Format<ScalarBuilder<double>>::nan, Format<ScalarBuilder<double>>::nan};
+  using B = ScalarBuilder<double>;
+  B builder;
+  const Reduction reduction = reduce_finite(x);
+  const Real<B> r{&builder, reduction.r};
+  const Whole<B> quadrant{&builder, reduction.quadrant};
+  switch (function) {
+    case Large::sin_and_cos: {
+      const SinCos<B> both = of_quadrant(r, quadrant);
+      return {both.sin.value, both.cos.value};
+    }
+    case Large::wrap: {
+      const double wrapped = wrap_of_quadrant(r, quadrant).value;
+      return {wrapped, wrapped};
+    }
+  }
+  return {x, x};
 }
 
-// Double precision has room for both the argument and the remainder.
-LargeReduction<float> reduce_large(float x) {
-  ScalarBuilder<double> builder;
-  const Reduced<ScalarBuilder<double>> reduced = reduce(Real<ScalarBuilder<double>>{&builder, x});
-  return {static_cast<float>(reduced.r.value), reduced.quadrant.value & 3};
+// Double precision has room for both the argument and the value.
+LargeValues<float> large_values(Large function, float x) {
+  using B = ScalarBuilder<double>;
+  B builder;
+  const Real<B> wide{&builder, x};
+  switch (function) {
+    case Large::sin_and_cos: {
+      const SinCos<B> both = sincos(wide);
+      return {static_cast<float>(both.sin.value), static_cast<float>(both.cos.value)};
+    }
+    case Large::wrap: {
+      constexpr float pi = static_cast<float>(2 * half_pi_high<ScalarBuilder<float>>);
+      const float rounded = static_cast<float>(wrap(wide).value), wrapped = rounded >= pi ? -pi : rounded;
+      return {wrapped, wrapped};
+    }
+  }
+  return {x, x};
 }
 
 }  // namespace alea::elementary

@@ -56,11 +56,11 @@ struct ScalarBuilder {
   T look_up(const T (&table)[n], Whole index) {
     return table[index % n];
   }
-  void reduce_large(Whole count, uint64_t most, T x, T& r, Whole& quadrant) {
+  void large(Large function, Whole count, uint64_t most, T x, T& first, T& second) {
     if (count < most) return;
-    const LargeReduction<T> reduction = elementary::reduce_large(x);
-    r = reduction.r;
-    quadrant = static_cast<Whole>(reduction.quadrant);
+    const LargeValues<T> values = large_values(function, x);
+    first = values.first;
+    second = values.second;
   }
 };
 

@@ -1,6 +1,6 @@
 // Trigonometric functions and their inverses over a builder (elementary_builder.h). In: any argument. Out:
-// within 4 ULP. Arguments of up to `most_quadrants` are reduced by three parts of pi/2 with fused steps, which is
-// exact but for the last; beyond, by the builder's `reduce_large`.
+// within 4 ULP. Arguments of up to 2^44 (f32: 2^17) quadrants are reduced by three parts of pi/2 with fused steps, which is
+// exact but for the last; beyond, the builder's `large` gives the value.
 #pragma once
 #include "compiler/kernel/elementary_builder.h"
 
@@ -15,9 +15,6 @@ template <class B>
 inline constexpr double half_pi_middle = is_double<B> ? 0x1.1a62633145c07p-54 : -0x1.777a5cp-25;
 template <class B>
 inline constexpr double half_pi_low = is_double<B> ? -0x1.f1976b7ed8fbcp-110 : -0x1.ee59dap-50;
-
-template <class B>
-inline constexpr int log2_most_quadrants = is_double<B> ? 44 : 17;
 
 // sin r for |r| ≤ 0.8, cos r for |r| ≤ 0.7855
 template <class B>
@@ -54,30 +51,31 @@ SinCos<B> of_quadrant(Real<B> r, Whole<B> quadrant) {
   return {value(bits(sine) ^ ((quadrant & 2) << to_sign)), value(bits(cosine) ^ (((quadrant + 1) & 2) << to_sign))};
 }
 
-// x = quadrant pi/2 + r mod 2 pi with |r| at most pi/4 and a rounding; only the last two bits of the quadrant count.
+// x = quadrant pi/2 + r mod 2 pi with |r| at most pi/4 and a rounding; only the last two bits of the quadrant count. The count
+// is above count_limit where x is too large for this, no number or infinite: with most = 2^n quadrants, a multiple of 4, the
+// bits of rounder + most + k are those of the rounder and, below 2^(n+1), the whole number most + k, as long as -most ≤ k < most.
 template <class B>
 struct Reduced {
   Real<B> r;
-  Whole<B> quadrant;
+  Whole<B> quadrant, count;
 };
-// With most = 2^n quadrants, a multiple of 4, the bits of rounder + most + k are those of the rounder and, below 2^(n+1), the
-// whole number most + k, as long as -most ≤ k < most. An infinity or NaN is beyond as well.
+template <class B>
+inline constexpr uint64_t count_limit = uint64_t{2} << (is_double<B> ? 44 : 17);
 template <class B>
 Reduced<B> reduce(Real<B> x) {
   using F = Format<B>;
-  constexpr uint64_t most = uint64_t{1} << log2_most_quadrants<B>;
-  constexpr double rounder = F::rounder + most;
+  constexpr double rounder = F::rounder + count_limit<B> / 2;
   const Real<B> shifted = fma(x, two_over_pi, rounder), k = shifted - rounder;
-  Reduced<B> reduced{fma(k, -half_pi_low<B>, fma(k, -half_pi_middle<B>, fma(k, -half_pi_high<B>, x))), bits(shifted)};
-  const Whole<B> count = reduced.quadrant ^ F::bits_of(F::rounder);
-  x.builder->reduce_large(count.value, 2 * most, x.value, reduced.r.value, reduced.quadrant.value);
-  return reduced;
+  const Real<B> r = fma(k, -half_pi_low<B>, fma(k, -half_pi_middle<B>, fma(k, -half_pi_high<B>, x)));
+  return {r, bits(shifted), bits(shifted) ^ F::bits_of(F::rounder)};
 }
 
 template <class B>
 SinCos<B> sincos(Real<B> x) {
-  const auto [r, quadrant] = reduce(x);
-  return of_quadrant(r, quadrant);
+  const Reduced<B> reduced = reduce(x);
+  SinCos<B> both = of_quadrant(reduced.r, reduced.quadrant);
+  x.builder->large(Large::sin_and_cos, reduced.count.value, count_limit<B>, x.value, both.sin.value, both.cos.value);
+  return both;
 }
 
 // sin and cos of 2 pi u, 0 ≤ u ≤ 1: the reduction is exact.
@@ -101,17 +99,24 @@ Real<B> tan(Real<B> x) {
   return both.sin / both.cos;
 }
 
-// Into [-pi, pi), where the rounded pi itself counts as -pi: r - q pi/2 with q = 0, -1, ±2 or 1 in quadrant 0, 1, 2 or 3,
-// the sign for 2 being that of r.
+// quadrant pi/2 + r into [-pi, pi), where the rounded pi itself counts as -pi: r - q pi/2 with q = 0, -1, ±2 or 1 in quadrant
+// 0, 1, 2 or 3, the sign for 2 being that of r.
 template <class B>
-Real<B> wrap(Real<B> x) {
-  const auto [r, quadrant] = reduce(x);
+Real<B> wrap_of_quadrant(Real<B> r, Whole<B> quadrant) {
   const Mask<B> odd = nonzero(quadrant & 1), second_half = nonzero(quadrant & 2);
-  const Real<B> zero = constant_like(x, 0.0);
-  const Real<B> across = select(r < 0.0, -2.0, constant_like(x, 2.0));
-  const Real<B> quarters = select(odd, select(second_half, 1.0, constant_like(x, -1.0)), select(second_half, across, zero));
+  const Real<B> zero = constant_like(r, 0.0);
+  const Real<B> across = select(r < 0.0, -2.0, constant_like(r, 2.0));
+  const Real<B> quarters = select(odd, select(second_half, 1.0, constant_like(r, -1.0)), select(second_half, across, zero));
   const Real<B> wrapped = fma(quarters, -half_pi_high<B>, fma(quarters, -half_pi_middle<B>, r));
   return select(2 * half_pi_high<B> <= wrapped, -2 * half_pi_high<B>, wrapped);
+}
+
+template <class B>
+Real<B> wrap(Real<B> x) {
+  const Reduced<B> reduced = reduce(x);
+  Real<B> wrapped = wrap_of_quadrant(reduced.r, reduced.quadrant), unused = x;
+  x.builder->large(Large::wrap, reduced.count.value, count_limit<B>, x.value, wrapped.value, unused.value);
+  return wrapped;
 }
 
 // (atan t - t) / t³ on |t| ≤ tan(pi/8), of z = t²

@@ -155,13 +155,13 @@ struct VectorBuilder {
     for (int i = 0; i < lanes; ++i) any |= mask[i];
     return any != 0;
   }
-  void reduce_large(Whole count, uint64_t most, Value x, Value& r, Whole& quadrant) {
+  void large(Large function, Whole count, uint64_t most, Value x, Value& first, Value& second) {
     if (any(count >= static_cast<Word>(most))) [[unlikely]]
       for (int i = 0; i < lanes; ++i)
         if (count[i] >= most) {
-          const LargeReduction<T> reduction = elementary::reduce_large(static_cast<T>(x[i]));
-          r[i] = reduction.r;
-          quadrant[i] = static_cast<Word>(reduction.quadrant);
+          const LargeValues<T> values = large_values(function, static_cast<T>(x[i]));
+          first[i] = values.first;
+          second[i] = values.second;
         }
   }
 };

@@ -2,7 +2,7 @@
 // `arguments` (compiler/codegen/abi.h) and writes result_bytes bytes from `objective` on to standard output. The data,
 // from `arguments` to `noise`, are appended by tests/unit/codegen_aarch64.cpp.
   .text
-  .globl _start, alea_gather_rows_f64, alea_reduce_large_f64, memset
+  .globl _start, alea_gather_rows_f64, alea_large_values_f64, memset
 _start:
   adrp x0, arguments
   add x0, x0, :lo12:arguments
@@ -48,7 +48,7 @@ alea_gather_rows_f64:
   ret
 
 // For arguments that no sample has here.
-alea_reduce_large_f64:
+alea_large_values_f64:
   brk #0
 
 memset:
