@@ -76,7 +76,7 @@ T* write_changed(const std::vector<double>& values, T* to) {
 // so that a run stops soon. One group is tried for its time, where there are so many that this is lost.
 template <class TryGroup>
 int block_level(int64_t groups, int threads, TryGroup try_group) {
-  constexpr int most = 10;
+  constexpr int most = 8;
   const int64_t per_thread = groups / threads / 16;
   if (per_thread < 2) return 0;
   const auto begin = std::chrono::steady_clock::now();
@@ -160,7 +160,11 @@ struct Driver::Parts {
     };
     const auto bound = std::make_shared<Bound>();
     std::vector<T>& params = kernel_params<T>();
-    params.resize(gradient_size);
+    size_t size = 0;
+    for (const ParamArrays* arrays : {&own_params, &std::as_const(adapted)})
+      for (const std::vector<double>& values : *arrays) size += values.size();
+    if (size != gradient_size) internal_error("a run's params have not as many elements as its program's");
+    params.resize(size);
     T* to = params.data();
     for (const ParamArrays* arrays : {&own_params, &std::as_const(adapted)})
       for (const std::vector<double>& values : *arrays) to = write_changed(values, to);
@@ -215,7 +219,10 @@ struct Driver::Parts {
   bool finish_gradient(bool has_gradient, Partial total, Estimate& estimate) {
     estimate.gradient.resize(has_gradient ? program.params.size() - adapted.size() : 0);
     estimate.adapted.resize(has_gradient ? adapted.size() : 0);
-    if (!has_gradient) return true;
+    if (!has_gradient) {
+      reduction.take_back(std::move(total));
+      return true;
+    }
     struct Part {
       size_t first;
       ParamEstimate* estimate;
@@ -387,6 +394,7 @@ Estimate Driver::run(const ParamArrays& params, const RunOptions& options, Estim
   estimate.interrupted = done < groups;
   estimate.mean = estimate.standard_error = std::numeric_limits<double>::quiet_NaN();
   estimate.non_finite.reset();
+  const StandardArithmetic arithmetic;  // as the workers have it
   Partial total = reduction.finish_but_waiting();
   const bool has_gradient = gradient && total.groups > 0;
   if (total.groups > 0) {

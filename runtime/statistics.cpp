@@ -341,6 +341,9 @@ Partial TreeReduction::finish_but_waiting() {
 void TreeReduction::take_back(Partial partial, std::vector<Numbers> numbers) {
   const std::lock_guard lock(mutex_);
   std::ranges::move(numbers, std::back_inserter(spare_numbers_));
+  // A partial with groups that wait would be taken for theirs.
+  std::ranges::move(partial.gradient.sums, std::back_inserter(spare_numbers_));
+  partial.gradient.sums.clear();
   spares_.push_back(std::move(partial));
 }
 

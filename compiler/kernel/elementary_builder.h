@@ -24,9 +24,9 @@
 //   bool split(Value x, Value& m, Value& e)  x = 2^e m, m in [¾, 3/2), as split_any (elementary_table.h), by instructions
 //                                         for it; false: there are none
 //   Value look_up(const Real (&table)[n], Whole)  the element at the index mod n; n is 16 for double, 32 for float
-//   void large(Large, Whole count, uint64_t most, Value x, Value& first, Value& second)
+//   void large(Large, Whole count, uint64_t least, Value x, Value& first, Value& second)
 //                                         first and second stay, but become what large_values (elementary_large.h) gives for x
-//                                         where count ≥ most, a power of two. Almost never is it in any lane.
+//                                         where count ≥ least, a power of two. Almost never is it in any lane.
 // Functions never branch on a value; they compute all cases and select.
 #pragma once
 #include <bit>

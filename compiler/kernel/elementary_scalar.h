@@ -56,8 +56,8 @@ struct ScalarBuilder {
   T look_up(const T (&table)[n], Whole index) {
     return table[index % n];
   }
-  void large(Large function, Whole count, uint64_t most, T x, T& first, T& second) {
-    if (count < most) return;
+  void large(Large function, Whole count, uint64_t least, T x, T& first, T& second) {
+    if (count < least) return;
     const LargeValues<T> values = large_values(function, x);
     first = values.first;
     second = values.second;

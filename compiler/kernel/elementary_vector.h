@@ -155,10 +155,10 @@ struct VectorBuilder {
     for (int i = 0; i < lanes; ++i) any |= mask[i];
     return any != 0;
   }
-  void large(Large function, Whole count, uint64_t most, Value x, Value& first, Value& second) {
-    if (any(count >= static_cast<Word>(most))) [[unlikely]]
+  void large(Large function, Whole count, uint64_t least, Value x, Value& first, Value& second) {
+    if (any(count >= static_cast<Word>(least))) [[unlikely]]
       for (int i = 0; i < lanes; ++i)
-        if (count[i] >= most) {
+        if (count[i] >= least) {
           const LargeValues<T> values = large_values(function, static_cast<T>(x[i]));
           first[i] = values.first;
           second[i] = values.second;
