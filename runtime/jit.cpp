@@ -20,13 +20,14 @@
 #include <exception>
 #include <functional>
 #include <mutex>
-#include <thread>
+#include <ranges>
 #include <utility>
 
 #include "compiler/codegen/emit.h"
 #include "dsl/diagnostic.h"
 #include "runtime/kernel_cache.h"
 #include "runtime/symbols.h"
+#include "runtime/threads.h"
 
 namespace alea {
 namespace {
@@ -59,11 +60,26 @@ llvm::CodeGenOptLevel effort_for(const llvm::Module& module) {
   return any ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Default;
 }
 
+// Instructions are selected block by block, and where thousands read one constant each may look at all the others. From the
+// last on, so that each is moved once.
+void split_long_blocks(llvm::Function& function) {
+  constexpr int longest = 500;
+  std::vector<llvm::Instruction*> firsts;
+  for (llvm::BasicBlock& block : function) {
+    int count = 0;
+    for (auto at = block.getFirstNonPHIIt(); !at->isTerminator(); ++at)
+      if (++count % longest == 0) firsts.push_back(&*at);
+  }
+  for (llvm::Instruction* first : std::views::reverse(firsts)) first->getParent()->splitBasicBlock(first);
+}
+
 std::string generate(llvm::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType kind, bool loops_over_arrays) {
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   auto& target = static_cast<llvm::LLVMTargetMachine&>(machine);
   target.setOptLevel(effort_for(module));
+  for (llvm::Function& function : module)
+    if (function.getInstructionCount() > longest_optimised) split_long_blocks(function);
   llvm::legacy::PassManager passes;
   auto* functions = new llvm::MachineModuleInfoWrapperPass(&target);
   llvm::TargetPassConfig* config = target.createPassConfig(passes);
@@ -131,7 +147,7 @@ class Task {
 // Beyond a few, the largest function decides.
 int translating_threads(int wanted) {
   constexpr int most = 4;
-  return std::clamp(wanted > 0 ? wanted : static_cast<int>(std::thread::hardware_concurrency()), 1, most);
+  return std::min(thread_count(wanted), most);
 }
 
 // One module's functions, at work for as long as the linker's object lives.
