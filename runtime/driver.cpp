@@ -160,11 +160,7 @@ struct Driver::Parts {
     };
     const auto bound = std::make_shared<Bound>();
     std::vector<T>& params = kernel_params<T>();
-    size_t size = 0;
-    for (const ParamArrays* arrays : {&own_params, &std::as_const(adapted)})
-      for (const std::vector<double>& values : *arrays) size += values.size();
-    if (size != gradient_size) internal_error("a run's params have not as many elements as its program's");
-    params.resize(size);
+    params.resize(gradient_size);
     T* to = params.data();
     for (const ParamArrays* arrays : {&own_params, &std::as_const(adapted)})
       for (const std::vector<double>& values : *arrays) to = write_changed(values, to);
@@ -216,13 +212,7 @@ struct Driver::Parts {
 
   // Means and standard errors of the gradient, by all threads, a range of quantities each at a time. Returns whether it is
   // finite.
-  bool finish_gradient(bool has_gradient, Partial total, Estimate& estimate) {
-    estimate.gradient.resize(has_gradient ? program.params.size() - adapted.size() : 0);
-    estimate.adapted.resize(has_gradient ? adapted.size() : 0);
-    if (!has_gradient) {
-      reduction.take_back(std::move(total));
-      return true;
-    }
+  bool finish_gradient(Partial& total, Estimate& estimate) {
     struct Part {
       size_t first;
       ParamEstimate* estimate;
@@ -254,8 +244,7 @@ struct Driver::Parts {
     };
     if (all <= range) finish_range(0, 0);
     else pool.run(static_cast<int64_t>((all + range - 1) / range), finish_range);
-    std::vector<Numbers> unneeded = waiting.finish();
-    reduction.take_back(std::move(total), std::move(unneeded));
+    reduction.take_back(waiting.finish());
     return finite;
   }
 
@@ -307,6 +296,11 @@ Estimate Driver::run(const ParamArrays& params, const RunOptions& options, Estim
   Parts& parts = *parts_;
   if (parts.inputs.size() != parts.program.inputs.size() || params.size() + parts.adapted.size() != parts.program.params.size())
     internal_error("a run has not as many inputs or params as its program");
+  for (uint32_t k = 0, own = 0; k < parts.program.params.size(); ++k) {
+    const ProgramParam& param = parts.program.params[ParamId{k}];
+    if (param.role == AdaptedRole::none && params[own++].size() != static_cast<size_t>(element_count(param.type.shape)))
+      internal_error("a run's values for the param `" + param.name + "` are not as many as it has elements");
+  }
   const bool gradient = options.gradient && parts.program.has_gradient;
   const size_t gradient_size = gradient ? parts.gradient_size : 0;
   const int64_t samples = std::max<int64_t>(options.samples, 1), groups = (samples + group_size - 1) / group_size;
@@ -401,7 +395,10 @@ Estimate Driver::run(const ParamArrays& params, const RunOptions& options, Estim
     estimate.mean = total.objective.mean[0];
     estimate.standard_error = standard_error_of_samples(total.objective);
   }
-  const bool finite = parts.finish_gradient(has_gradient, std::move(total), estimate);
+  estimate.gradient.resize(has_gradient ? params.size() : 0);
+  estimate.adapted.resize(has_gradient ? parts.adapted.size() : 0);
+  const bool finite = !has_gradient || parts.finish_gradient(total, estimate);
+  reduction.take_back(std::move(total));
   if (level == 0 && !finite) find_bad(0, 0, done);
   if (first_bad != none) {
     const auto first_sample = static_cast<uint64_t>(first_bad) * group_size;

@@ -13,12 +13,9 @@
 #include <llvm/Support/SmallVectorMemoryBuffer.h>
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/Transforms/Utils/Cloning.h>
-#include <pthread.h>
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
-#include <functional>
 #include <mutex>
 #include <ranges>
 #include <utility>
@@ -100,49 +97,6 @@ std::string generate(llvm::Module& module, llvm::TargetMachine& machine, llvm::C
   passes.run(module);
   return {bytes.begin(), bytes.end()};
 }
-
-// Work in a thread of its own, with a stack for LLVM's recursions whatever the process's limit is. Where there is no thread to
-// be had it is done at once. What it throws is thrown by `finish`.
-class Task {
- public:
-  explicit Task(std::function<void()> work) : work_(std::make_unique<Work>(std::move(work))) {
-    constexpr size_t stack_bytes = size_t{16} << 20;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, stack_bytes);
-    started_ = pthread_create(&thread_, &attributes, run, work_.get()) == 0;
-    pthread_attr_destroy(&attributes);
-    if (!started_) run(work_.get());
-  }
-  ~Task() { wait(); }
-  Task(Task&& other) noexcept
-      : work_(std::move(other.work_)), thread_(other.thread_), started_(std::exchange(other.started_, false)) {}
-  Task& operator=(Task&&) = delete;
-  void finish() {
-    wait();
-    if (work_->error) std::rethrow_exception(work_->error);
-  }
-
- private:
-  struct Work {
-    explicit Work(std::function<void()> function) : function(std::move(function)) {}
-    std::function<void()> function;
-    std::exception_ptr error;
-  };
-  static void* run(void* work) {
-    auto& own = *static_cast<Work*>(work);
-    try {
-      own.function();
-    } catch (...) { own.error = std::current_exception(); }
-    return nullptr;
-  }
-  void wait() {
-    if (std::exchange(started_, false)) pthread_join(thread_, nullptr);
-  }
-  std::unique_ptr<Work> work_;
-  pthread_t thread_{};
-  bool started_ = false;
-};
 
 // Beyond a few, the largest function decides.
 int translating_threads(int wanted) {
@@ -246,20 +200,19 @@ struct CompiledKernel::Parts {
     if (keep_text) llvm_raw = text_of(module);
     times.emit += seconds_since(begin);
 
-    const auto optimising = Clock::now();
     const std::vector<std::vector<std::string>> shares = share_out(module, threads);
-    std::vector<std::string> objects(shares.size());
-    std::vector<Task> others;
-    for (size_t part = 1; part < shares.size(); ++part)
-      others.emplace_back([&, part] {
-        const std::unique_ptr<llvm::TargetMachine> own_machine = make_machine(target);
-        llvm::LLVMContext own_context;
-        const EmittedModule own = emit(options, *own_machine, own_context);
-        keep_functions(*own.module, shares[part]);
-        optimise_module(*own.module, *own_machine);
-        objects[part] = generate(*own.module, *own_machine, llvm::CodeGenFileType::ObjectFile, own.loops_over_arrays);
+    if (shares.size() > 1) {
+      const auto generating = Clock::now();
+      std::vector<std::string> objects(shares.size());
+      ThreadPool(static_cast<int>(shares.size())).run(static_cast<int64_t>(shares.size()), [&](int, int64_t part) {
+        const std::vector<std::string>& own = shares[static_cast<size_t>(part)];
+        objects[static_cast<size_t>(part)] = part == 0 ? translate(emitted, own, *machine) : translate_anew(options, own);
       });
-    if (shares.size() > 1) keep_functions(module, shares[0]);
+      times.generate += seconds_since(generating);
+      return objects;
+    }
+
+    const auto optimising = Clock::now();
     optimise_module(module, *machine);
     if (keep_text) {
       std::string complaint;
@@ -272,10 +225,22 @@ struct CompiledKernel::Parts {
     const auto generating = Clock::now();
     if (keep_text)
       assembly = generate(*llvm::CloneModule(module), *machine, llvm::CodeGenFileType::AssemblyFile, emitted.loops_over_arrays);
-    objects[0] = generate(module, *machine, llvm::CodeGenFileType::ObjectFile, emitted.loops_over_arrays);
-    for (Task& other : others) other.finish();
+    std::string object = generate(module, *machine, llvm::CodeGenFileType::ObjectFile, emitted.loops_over_arrays);
     times.generate += seconds_since(generating);
-    return objects;
+    return {std::move(object)};
+  }
+
+  // The object file of some of a module's functions.
+  static std::string translate(const EmittedModule& emitted, const std::vector<std::string>& own, llvm::TargetMachine& machine) {
+    keep_functions(*emitted.module, own);
+    optimise_module(*emitted.module, machine);
+    return generate(*emitted.module, machine, llvm::CodeGenFileType::ObjectFile, emitted.loops_over_arrays);
+  }
+  std::string translate_anew(const EmitOptions& options, const std::vector<std::string>& own) const {
+    const std::unique_ptr<llvm::TargetMachine> machine = make_machine(target);
+    llvm::LLVMContext context;
+    const EmittedModule emitted = emit(options, *machine, context);
+    return translate(emitted, own, *machine);
   }
 };
 

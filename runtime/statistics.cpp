@@ -2,10 +2,6 @@
 // the processor.
 #include "runtime/statistics.h"
 
-#ifdef __FMA__
-#include <immintrin.h>
-#endif
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -14,6 +10,7 @@
 #include <limits>
 #include <utility>
 
+#include "compiler/kernel/elementary_vector.h"
 #include "compiler/kernel/program.h"
 #include "dsl/diagnostic.h"
 
@@ -33,16 +30,6 @@ Four half_totals_of(Four a, Four b) {
 }
 Four totals_of_halves(Four first_two, Four last_two) {
   return __builtin_shufflevector(first_two, last_two, 0, 4, 2, 6) + __builtin_shufflevector(first_two, last_two, 1, 5, 3, 7);
-}
-
-// a b + c, rounded once
-Four fused(Four a, Four b, Four c) {
-#ifdef __FMA__
-  return _mm256_fmadd_pd(a, b, c);
-#else
-  for (int i = 0; i < 4; ++i) c[i] = std::fma(a[i], b[i], c[i]);
-  return c;
-#endif
 }
 
 // Σ term(x)
@@ -68,6 +55,7 @@ struct TwoSums {
 };
 // But for the last size mod 16 values, each as four parts.
 [[gnu::always_inline]] inline TwoSums<Four> parts_of_sums(const double* values, size_t size, double c) {
+  elementary::VectorBuilder<double, 4> builder;
   Four sums[4]{}, squares[4]{};
   const auto four_at = [&](size_t at) {
     Four four;
@@ -84,7 +72,7 @@ struct TwoSums {
     for (size_t k = 0; k < 4; ++k) {
       const Four four = four_at(at + 4 * k);
       sums[k] += four;
-      squares[k] = fused(four, four, squares[k]);
+      squares[k] = builder.fma(four, four, squares[k]);
     }
   return {four_of(sums), four_of(squares)};
 }
@@ -338,9 +326,13 @@ Partial TreeReduction::finish_but_waiting() {
   return result;
 }
 
-void TreeReduction::take_back(Partial partial, std::vector<Numbers> numbers) {
+void TreeReduction::take_back(std::vector<Numbers> numbers) {
   const std::lock_guard lock(mutex_);
   std::ranges::move(numbers, std::back_inserter(spare_numbers_));
+}
+
+void TreeReduction::take_back(Partial partial) {
+  const std::lock_guard lock(mutex_);
   // A partial with groups that wait would be taken for theirs.
   std::ranges::move(partial.gradient.sums, std::back_inserter(spare_numbers_));
   partial.gradient.sums.clear();

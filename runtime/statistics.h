@@ -70,7 +70,8 @@ class TreeReduction {
   // What is there, when groups 0 … n-1 were added; leaves nothing behind but memory.
   Partial finish();
   Partial finish_but_waiting();
-  void take_back(Partial, std::vector<Numbers> = {});  // their memory is used again
+  void take_back(Partial);  // its memory is used again
+  void take_back(std::vector<Numbers>);
   size_t most_partials() const { return most_; }
 
  private:

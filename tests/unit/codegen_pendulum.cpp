@@ -6,6 +6,23 @@
 using namespace alea;
 using namespace alea::test;
 
+namespace {
+
+// 41 samples of the fourth group, on the reference values' noise.
+NativeResult result_of(const Program& program, const CompiledKernel& kernel, bool gradient = true) {
+  const NoiseFunctions noise{pendulum_noise<double>, pendulum_noise<double>};
+  Runner<double> runner{
+      program, kernel, noise, {std::begin(pendulum_params), std::end(pendulum_params)}, pendulum_inputs<double>()};
+  return runner.run(3, 41, gradient);
+}
+
+void check_same(const NativeResult& result, const NativeResult& expected) {
+  CHECK(result.objective == expected.objective);
+  CHECK(result.gradient == expected.gradient);
+}
+
+}  // namespace
+
 TEST_CASE("the pendulum's reference values") {
   const Program program = pendulum(200);
   const CompiledKernel kernel(program, {});
@@ -25,53 +42,32 @@ TEST_CASE("the pendulum's reference values") {
 
 TEST_CASE("lanes at work do not change a bit") {
   const Program program = pendulum(40);
-  const NoiseFunctions noise{pendulum_noise<double>, pendulum_noise<double>};
-  NativeResult expected;
+  const NativeResult expected = result_of(program, CompiledKernel(program, {}));
   for (const auto& [forward, backward] :
        std::initializer_list<std::pair<int, int>>{{32, 16}, {16, 16}, {64, 32}, {8, 8}, {32, 64}}) {
     JitOptions options;
     options.forward_lanes = forward;
     options.backward_lanes = backward;
-    const CompiledKernel kernel(program, options);
-    Runner<double> runner{
-        program, kernel, noise, {std::begin(pendulum_params), std::end(pendulum_params)}, pendulum_inputs<double>()};
-    const NativeResult result = runner.run(3, 41);
-    if (expected.gradient.empty()) expected = result;
-    CHECK(result.objective == expected.objective);
-    CHECK(result.gradient == expected.gradient);
+    check_same(result_of(program, CompiledKernel(program, options)), expected);
   }
 }
 
 TEST_CASE("threads that translate change no bit") {
   const Program program = pendulum(40);
-  const NoiseFunctions noise{pendulum_noise<double>, pendulum_noise<double>};
-  NativeResult expected;
+  const NativeResult expected = result_of(program, CompiledKernel(program, {}));
   for (const int threads : {1, 2, 3, 4}) {
     JitOptions options;
     options.threads = threads;
     const CompiledKernel kernel(program, options);
     CHECK((kernel.objects().size() > 1) == (threads > 1));
-    Runner<double> runner{
-        program, kernel, noise, {std::begin(pendulum_params), std::end(pendulum_params)}, pendulum_inputs<double>()};
-    const NativeResult result = runner.run(3, 41);
-    if (expected.gradient.empty()) expected = result;
-    CHECK(result.objective == expected.objective);
-    CHECK(result.gradient == expected.gradient);
-    CHECK(runner.run(3, 41, false).objective == expected.objective);
+    check_same(result_of(program, kernel), expected);
+    CHECK(result_of(program, kernel, false).objective == expected.objective);
   }
 }
 
 TEST_CASE("a narrower processor gives the same bits") {
   const Program program = pendulum(40);
-  const NoiseFunctions noise{pendulum_noise<double>, pendulum_noise<double>};
   JitOptions narrow;
   narrow.target = named_target("", "x86-64-v3");
-  const CompiledKernel wide_kernel(program, {}), narrow_kernel(program, narrow);
-  Runner<double> wide{
-      program, wide_kernel, noise, {std::begin(pendulum_params), std::end(pendulum_params)}, pendulum_inputs<double>()};
-  Runner<double> thin{
-      program, narrow_kernel, noise, {std::begin(pendulum_params), std::end(pendulum_params)}, pendulum_inputs<double>()};
-  const NativeResult expected = wide.run(3, 41), found = thin.run(3, 41);
-  CHECK(found.objective == expected.objective);
-  CHECK(found.gradient == expected.gradient);
+  check_same(result_of(program, CompiledKernel(program, narrow)), result_of(program, CompiledKernel(program, {})));
 }

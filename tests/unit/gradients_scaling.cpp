@@ -51,6 +51,18 @@ TEST_CASE("code grows in proportion to the model", "[scaling]") {
   }
 }
 
+// So long that LLVM translates it as it stands, in blocks of its own making.
+TEST_CASE("the longest functions give the interpreter's numbers", "[scaling]") {
+  const auto ready = make_ready(chain(1500, true));
+  INFO(ready->errors);
+  REQUIRE(ready->compiled);
+  const Estimate native = estimate(*ready, 70), interpreted = estimate(*ready, 70, false);
+  CHECK(native.mean == Approx(interpreted.mean).epsilon(1e-12));
+  REQUIRE(native.gradient.size() == interpreted.gradient.size());
+  for (size_t k = 0; k < native.gradient.size(); ++k)
+    CHECK(native.gradient[k].mean[0] == Approx(interpreted.gradient[k].mean[0]).epsilon(1e-10).margin(1e-300));
+}
+
 TEST_CASE("code does not grow with the horizon", "[scaling]") {
   CHECK(instructions(steps(10)) == Approx(instructions(steps(10'000))).epsilon(0.05));
   CHECK(instructions(steps(1'000'000)) == Approx(instructions(steps(10'000'000))).epsilon(0.05));
