@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -39,12 +40,21 @@ int64_t default_memory_limit() {
 }
 
 // Of one group, or as many as Parts::most_groups: writes the objectives and, unless null, the sums of the gradients.
-using GroupFunction = std::function<void(int worker, uint64_t first_sample, int64_t count, double* objective, double* gradient)>;
+template <class T>
+using GroupFunction = std::function<void(int worker, uint64_t first_sample, int64_t count, T* objective, double* gradient)>;
 
 // What a thread needs for its groups, kept from run to run.
 struct Worker {
   BlockReduction block;
-  std::vector<double> objectives, sums;  // of a call; of the sums those of several groups
+  Numbers objectives_double;  // of a call
+  std::vector<float, LineAllocator<float>> objectives_single;
+  std::vector<double> sums;  // of a call for several groups
+
+  template <class T>
+  auto& objectives() {
+    if constexpr (std::is_same_v<T, double>) return objectives_double;
+    else return objectives_single;
+  }
 };
 
 template <class T>
@@ -153,7 +163,7 @@ struct Driver::Parts {
   // The native kernel's groups, after its uniform phase. The groups read the params and inputs of `this`; what else they read
   // is kept alive by the function.
   template <class T>
-  GroupFunction native_groups(const ParamArrays& own_params, uint64_t seed, bool gradient) {
+  GroupFunction<T> native_groups(const ParamArrays& own_params, uint64_t seed, bool gradient) {
     struct Bound {
       std::vector<KernelInput> inputs;
       std::vector<uint64_t> keys;
@@ -179,7 +189,7 @@ struct Driver::Parts {
       kernel->uniform()(&arguments);
     }
     const KernelFunction function = gradient ? kernel->gradient() : kernel->forward();
-    return [this, bound, arguments, function](int worker, uint64_t first_sample, int64_t count, double* objective, double* sums) {
+    return [this, bound, arguments, function](int worker, uint64_t first_sample, int64_t count, T* objective, double* sums) {
       KernelArguments own = arguments;
       own.arena = arenas[static_cast<size_t>(worker)].get();
       own.objective = objective;
@@ -191,23 +201,30 @@ struct Driver::Parts {
   }
 
   template <class T>
-  GroupFunction interpreted_groups(const ParamArrays& own_params, uint64_t seed, bool gradient) {
+  GroupFunction<T> interpreted_groups(const ParamArrays& own_params, uint64_t seed, bool gradient) {
     return [this, params = all_params(own_params), noise = philox_noise<T>(program, seed), gradient](
-               int, uint64_t first_sample, int64_t count, double* objective, double* sums) {
+               int, uint64_t first_sample, int64_t count, T* objective, double* sums) {
       GroupOptions options;
       options.gradient = gradient;
       const GroupResult result = interpret_group<T>(program, params, inputs, first_sample, count, noise, options);
-      std::ranges::copy(result.objective, objective);
+      for (const double value : result.objective) *objective++ = static_cast<T>(value);
       for (const std::vector<double>& sum : result.gradient) sums = std::ranges::copy(sum, sums).out;
     };
   }
 
-  GroupFunction groups(const ParamArrays& own_params, uint64_t seed, bool gradient) {
-    if (kernel != nullptr)
-      return single_precision ? native_groups<float>(own_params, seed, gradient)
-                              : native_groups<double>(own_params, seed, gradient);
-    return single_precision ? interpreted_groups<float>(own_params, seed, gradient)
-                            : interpreted_groups<double>(own_params, seed, gradient);
+  template <class T>
+  GroupFunction<T> groups(const ParamArrays& own_params, uint64_t seed, bool gradient) {
+    return kernel != nullptr ? native_groups<T>(own_params, seed, gradient) : interpreted_groups<T>(own_params, seed, gradient);
+  }
+
+  void check_sizes(const ParamArrays& params) const {
+    if (inputs.size() != program.inputs.size() || params.size() + adapted.size() != program.params.size())
+      internal_error("a run has not as many inputs or params as its program");
+    for (uint32_t k = 0, own = 0; k < program.params.size(); ++k) {
+      const ProgramParam& param = program.params[ParamId{k}];
+      if (param.role == AdaptedRole::none && params[own++].size() != static_cast<size_t>(element_count(param.type.shape)))
+        internal_error("a run's values for the param `" + param.name + "` are not as many as it has elements");
+    }
   }
 
   // Means and standard errors of the gradient, by all threads, a range of quantities each at a time. Returns whether it is
@@ -290,102 +307,143 @@ void Driver::set_inputs(std::vector<InputRows> inputs) {
   }
 }
 
-Estimate Driver::run(const ParamArrays& params, const RunOptions& options, Estimate reused) {
-  using Clock = std::chrono::steady_clock;
-  const auto begin = Clock::now();
-  Parts& parts = *parts_;
-  if (parts.inputs.size() != parts.program.inputs.size() || params.size() + parts.adapted.size() != parts.program.params.size())
-    internal_error("a run has not as many inputs or params as its program");
-  for (uint32_t k = 0, own = 0; k < parts.program.params.size(); ++k) {
-    const ProgramParam& param = parts.program.params[ParamId{k}];
-    if (param.role == AdaptedRole::none && params[own++].size() != static_cast<size_t>(element_count(param.type.shape)))
-      internal_error("a run's values for the param `" + param.name + "` are not as many as it has elements");
-  }
-  const bool gradient = options.gradient && parts.program.has_gradient;
-  const size_t gradient_size = gradient ? parts.gradient_size : 0;
-  const int64_t samples = std::max<int64_t>(options.samples, 1), groups = (samples + group_size - 1) / group_size;
-  const GroupFunction group = parts.groups(params, options.seed, gradient);
+namespace {
 
-  TreeReduction& reduction = parts.reduction;
-  std::vector<Worker>& workers = parts.workers;
-  reduction.finish();  // of what an exception may have left
-  reduction.expect(groups);
-  workers.resize(static_cast<size_t>(parts.pool.size()));
-  for (Worker& worker : workers) {
-    worker.block.clear();
-    worker.objectives.resize(static_cast<size_t>(parts.most_groups * group_size));
-    if (parts.most_groups > 1) worker.sums.resize(static_cast<size_t>(parts.most_groups) * gradient_size);
+constexpr int64_t none = std::numeric_limits<int64_t>::max();
+
+// A run's groups, of which any thread may take some: they are added to the reduction, and the first that is not finite is kept.
+template <class T>
+class Groups {
+ public:
+  Groups(GroupFunction<T> function, std::vector<Worker>& workers, int64_t samples, size_t gradient_size, int64_t most_groups)
+      : function_(std::move(function)), workers_(workers), samples_(samples), gradient_size_(gradient_size), most_(most_groups) {
+    for (Worker& worker : workers) {
+      worker.block.clear();
+      worker.objectives<T>().resize(static_cast<size_t>(most_groups * group_size));
+      if (most_groups > 1) worker.sums.resize(static_cast<size_t>(most_groups) * gradient_size);
+    }
   }
-  constexpr int64_t none = std::numeric_limits<int64_t>::max();
-  std::atomic<int64_t> finished = 0, first_bad = none;
-  auto last_progress = begin;
-  const auto report_bad = [&](int64_t index) {
-    for (int64_t bad = first_bad; index < bad && !first_bad.compare_exchange_weak(bad, index);) {}
-  };
+
+  int64_t count() const { return (samples_ + group_size - 1) / group_size; }
+  int64_t samples_before(int64_t group) const { return std::min(group * group_size, samples_); }
+  int64_t first_bad() const { return first_bad_; }
+
+  // Runs one without adding it. Returns its sums, which another takes the place of.
+  std::span<double> try_group(int number, int64_t index) {
+    Worker& worker = workers_[static_cast<size_t>(number)];
+    const std::span<double> sums = worker.block.next_sums(gradient_size_);
+    call(number, index, index + 1, worker.objectives<T>().data(), sums.data());
+    return sums;
+  }
+
+  // The task's 2^level groups, of as many as there are.
+  void run(int number, int64_t task, int level, TreeReduction& reduction) {
+    const int64_t first = task << level, end = std::min(count(), (task + 1) << level),
+                  each = std::min(most_, int64_t{1} << level);
+    for (int64_t index = first; index < end; index += each) add(number, index, std::min(index + each, end));
+    BlockReduction& block = workers_[static_cast<size_t>(number)].block;
+    if (level > 0 && !block.gradients_finite()) find_bad(number, first, end);
+    block.move_to(reduction, first);
+  }
+
   // The first among groups whose merged gradient is not finite: each once more, for merging adds their sums up and looks
   // only at the result. None, where it is the merger that overflows.
-  const auto find_bad = [&](int number, int64_t from, int64_t end) {
-    Worker& worker = workers[static_cast<size_t>(number)];
-    for (int64_t index = from; index < end; ++index) {
-      const std::span<double> sums = worker.block.next_sums(gradient_size);
-      group(number, static_cast<uint64_t>(index * group_size), std::min<int64_t>(group_size, samples - index * group_size),
-            worker.objectives.data(), sums.data());
-      if (!all_finite(sums)) return report_bad(index);
-    }
-  };
-  // `count` groups, as many as divide the first one's number, or fewer where the samples end.
-  const auto run_groups = [&](int number, int64_t first, int64_t count) {
-    Worker& worker = workers[static_cast<size_t>(number)];
-    const int64_t first_sample = first * group_size, sample_count = std::min(count * group_size, samples - first_sample);
-    const std::span<const double> objectives(worker.objectives.data(), static_cast<size_t>(sample_count));
+  void find_bad(int number, int64_t first, int64_t end) {
+    for (int64_t index = first; index < end; ++index)
+      if (!all_finite(try_group(number, index))) return report_bad(index);
+  }
+
+  // The same group's objectives.
+  std::vector<T> objectives_of(int64_t index) {
+    try_group(0, index);
+    const T* objectives = workers_[0].objectives<T>().data();
+    return {objectives, objectives + (samples_before(index + 1) - samples_before(index))};
+  }
+
+ private:
+  void call(int number, int64_t first, int64_t end, T* objectives, double* sums) {
+    function_(number, static_cast<uint64_t>(first * group_size), samples_before(end) - samples_before(first), objectives, sums);
+  }
+
+  void report_bad(int64_t index) {
+    for (int64_t bad = first_bad_; index < bad && !first_bad_.compare_exchange_weak(bad, index);) {}
+  }
+
+  // In one call: as many as divide the first one's number, or fewer where the samples end.
+  void add(int number, int64_t first, int64_t end) {
+    Worker& worker = workers_[static_cast<size_t>(number)];
+    const int64_t count = end - first, samples = samples_before(end) - samples_before(first);
+    T* const all = worker.objectives<T>().data();
+    const auto objectives_of = [&](int64_t from, int64_t to) { return std::span<const T>(all + from, all + to); };
     if (count == 1) {
-      group(number, static_cast<uint64_t>(first_sample), sample_count, worker.objectives.data(),
-            worker.block.next_sums(gradient_size).data());
-      if (!worker.block.add(objectives)) report_bad(first);
+      call(number, first, end, all, worker.block.next_sums(gradient_size_).data());
+      if (!worker.block.add(objectives_of(0, samples))) report_bad(first);
       return;
     }
-    group(number, static_cast<uint64_t>(first_sample), sample_count, worker.objectives.data(), worker.sums.data());
-    const std::span<const double> sums(worker.sums.data(), static_cast<size_t>(count) * gradient_size);
-    const bool together = sample_count == count * group_size && (count & (count - 1)) == 0;
-    if (together && worker.block.add_full_groups(objectives, sums)) return;
+    call(number, first, end, all, worker.sums.data());
+    const std::span<const double> sums(worker.sums.data(), static_cast<size_t>(count) * gradient_size_);
+    const bool together = samples == count * group_size && std::has_single_bit(static_cast<uint64_t>(count));
+    if (together && worker.block.add_full_groups(objectives_of(0, samples), sums)) return;
     for (int64_t k = 0; k < count; ++k) {
-      const auto own = objectives.subspan(static_cast<size_t>(k * group_size),
-                                          static_cast<size_t>(std::min<int64_t>(group_size, sample_count - k * group_size)));
-      const auto sum = sums.subspan(static_cast<size_t>(k) * gradient_size, gradient_size);
-      bool finite = all_finite(own) && all_finite(sum);
+      const auto own = objectives_of(k * group_size, std::min((k + 1) * group_size, samples));
+      bool finite = all_finite(own);
       if (!together) {
-        std::ranges::copy(sum, worker.block.next_sums(gradient_size).begin());
+        std::ranges::copy(sums.subspan(static_cast<size_t>(k) * gradient_size_, gradient_size_),
+                          worker.block.next_sums(gradient_size_).begin());
         finite = worker.block.add(own);
       }
       if (!finite) report_bad(first + k);
     }
-  };
-  const int level = block_level(groups, parts.pool.size(), [&] {
-    const StandardArithmetic arithmetic;
-    group(0, 0, group_size, workers[0].objectives.data(), workers[0].block.next_sums(gradient_size).data());
-  });
-  const int64_t call = std::min(parts.most_groups, int64_t{1} << level);
-  const int64_t tasks_done =
-      parts.pool.run((groups + (int64_t{1} << level) - 1) >> level,
-                     [&](int worker, int64_t task) {
-                       const int64_t first = task << level, end = std::min(groups, (task + 1) << level);
-                       for (int64_t index = first; index < end; index += call)
-                         run_groups(worker, index, std::min(call, end - index));
-                       BlockReduction& block = workers[static_cast<size_t>(worker)].block;
-                       if (level > 0 && !block.gradients_finite()) find_bad(worker, first, end);
-                       block.move_to(reduction, first);
-                       finished += std::min(end * group_size, samples) - first * group_size;
-                       if (worker == 0 && options.progress && Clock::now() - last_progress > std::chrono::milliseconds(100)) {
-                         last_progress = Clock::now();
-                         options.progress(finished);
-                       }
-                     },
-                     options.stop);
-  const int64_t done = std::min(groups, tasks_done << level);
+  }
 
-  Estimate& estimate = reused;
-  estimate.samples = std::min(done * group_size, samples);
-  estimate.interrupted = done < groups;
+  const GroupFunction<T> function_;
+  std::vector<Worker>& workers_;
+  const int64_t samples_;
+  const size_t gradient_size_;
+  const int64_t most_;
+  std::atomic<int64_t> first_bad_ = none;
+};
+
+}  // namespace
+
+Estimate Driver::run(const ParamArrays& params, const RunOptions& options, Estimate reused) {
+  if (parts_->single_precision) run_as<float>(params, options, reused);
+  else run_as<double>(params, options, reused);
+  return reused;
+}
+
+template <class T>
+void Driver::run_as(const ParamArrays& params, const RunOptions& options, Estimate& estimate) {
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
+  Parts& parts = *parts_;
+  parts.check_sizes(params);
+  const bool gradient = options.gradient && parts.program.has_gradient;
+  TreeReduction& reduction = parts.reduction;
+  reduction.finish();  // of what an exception may have left
+  parts.workers.resize(static_cast<size_t>(parts.pool.size()));
+  Groups<T> groups(parts.groups<T>(params, options.seed, gradient), parts.workers, std::max<int64_t>(options.samples, 1),
+                   gradient ? parts.gradient_size : 0, parts.most_groups);
+  reduction.expect(groups.count());
+  const int level = block_level(groups.count(), parts.pool.size(), [&] {
+    const StandardArithmetic arithmetic;
+    groups.try_group(0, 0);
+  });
+  std::atomic<int64_t> finished = 0;
+  auto last_progress = begin;
+  const auto run_task = [&](int worker, int64_t task) {
+    groups.run(worker, task, level, reduction);
+    finished += groups.samples_before((task + 1) << level) - groups.samples_before(task << level);
+    if (worker == 0 && options.progress && Clock::now() - last_progress > std::chrono::milliseconds(100)) {
+      last_progress = Clock::now();
+      options.progress(finished);
+    }
+  };
+  const int64_t tasks = (groups.count() + (int64_t{1} << level) - 1) >> level;
+  const int64_t done = std::min(groups.count(), parts.pool.run(tasks, run_task, options.stop) << level);
+
+  estimate.samples = groups.samples_before(done);
+  estimate.interrupted = done < groups.count();
   estimate.mean = estimate.standard_error = std::numeric_limits<double>::quiet_NaN();
   estimate.non_finite.reset();
   const StandardArithmetic arithmetic;  // as the workers have it
@@ -399,21 +457,15 @@ Estimate Driver::run(const ParamArrays& params, const RunOptions& options, Estim
   estimate.adapted.resize(has_gradient ? parts.adapted.size() : 0);
   const bool finite = !has_gradient || parts.finish_gradient(total, estimate);
   reduction.take_back(std::move(total));
-  if (level == 0 && !finite) find_bad(0, 0, done);
-  if (first_bad != none) {
-    const auto first_sample = static_cast<uint64_t>(first_bad) * group_size;
-    const int64_t count = std::min<int64_t>(group_size, samples - first_bad * group_size);
-    NonFiniteReport report{first_sample, false, {}};
-    std::array<double, group_size> objective{};
-    group(0, first_sample, count, objective.data(), workers[0].block.next_sums(gradient_size).data());
-    report.in_gradient = all_finite(std::span<const double>(objective.data(), static_cast<size_t>(count)));
-    report.value = parts.single_precision
-                       ? parts.first_non_finite<float>(params, options.seed, first_sample, count, report.in_gradient)
-                       : parts.first_non_finite<double>(params, options.seed, first_sample, count, report.in_gradient);
+  if (level == 0 && !finite) groups.find_bad(0, 0, done);
+  if (const int64_t bad = groups.first_bad(); bad != none) {
+    const std::vector<T> objectives = groups.objectives_of(bad);
+    NonFiniteReport report{static_cast<uint64_t>(bad) * group_size, all_finite(std::span<const T>(objectives)), {}};
+    report.value = parts.first_non_finite<T>(params, options.seed, report.first_sample, static_cast<int64_t>(objectives.size()),
+                                             report.in_gradient);
     estimate.non_finite = report;
   }
   estimate.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  return reused;
 }
 
 }  // namespace alea

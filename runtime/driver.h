@@ -69,6 +69,8 @@ class Driver {
   int threads() const;
 
  private:
+  template <class T>
+  void run_as(const ParamArrays&, const RunOptions&, Estimate&);
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <iterator>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 #include "compiler/kernel/elementary_vector.h"
@@ -18,32 +20,61 @@ namespace alea {
 
 namespace {
 
-using Four [[gnu::vector_size(32)]] = double;
+template <class T>
+struct Vectors;
+template <>
+struct Vectors<double> {
+  using Whole [[gnu::vector_size(32)]] = double;
+  using Four = Whole;
+};
+template <>
+struct Vectors<float> {
+  using Whole [[gnu::vector_size(32)]] = float;
+  using Four [[gnu::vector_size(16)]] = float;
+};
+template <class T>
+using Whole = typename Vectors<T>::Whole;
+template <class T>
+using FourOf = typename Vectors<T>::Four;
+using Four = FourOf<double>;
+template <class T>
+constexpr size_t lanes = sizeof(Whole<T>) / sizeof(T);
 
 // Sixteen sums side by side, which need not wait for each other, then a tree over them and what is left. A fixed order.
 constexpr size_t ways = 16;
-Four four_of(const Four (&sums)[4]) { return (sums[0] + sums[2]) + (sums[1] + sums[3]); }
-double total_of(Four sum) { return (sum[0] + sum[2]) + (sum[1] + sum[3]); }
+template <class T>
+constexpr size_t vectors = ways / lanes<T>;
+Four four_of(const Whole<double> (&sums)[4]) { return (sums[0] + sums[2]) + (sums[1] + sums[3]); }
+FourOf<float> four_of(const Whole<float> (&sums)[2]) {
+  const Whole<float> sum = sums[0] + sums[1];
+  return __builtin_shufflevector(sum, sum, 0, 1, 2, 3) + __builtin_shufflevector(sum, sum, 4, 5, 6, 7);
+}
+template <class V>
+auto total_of(V sum) {
+  return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+}
 // The same for two, half done; then for four, in the order first, third, second, fourth.
-Four half_totals_of(Four a, Four b) {
+template <class V>
+V half_totals_of(V a, V b) {
   return __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
 }
-Four totals_of_halves(Four first_two, Four last_two) {
+template <class V>
+V totals_of_halves(V first_two, V last_two) {
   return __builtin_shufflevector(first_two, last_two, 0, 4, 2, 6) + __builtin_shufflevector(first_two, last_two, 1, 5, 3, 7);
 }
 
 // Σ term(x)
-template <class Term>
-[[gnu::always_inline]] inline double sum_of(const double* values, size_t size, Term term) {
-  Four sums[4]{};
+template <class T, class Term>
+[[gnu::always_inline]] inline T sum_of(const T* values, size_t size, Term term) {
+  Whole<T> sums[vectors<T>]{};
   size_t at = 0;
   for (; at + ways <= size; at += ways)
-    for (size_t k = 0; k < 4; ++k) {
-      Four four;
-      std::memcpy(&four, values + at + 4 * k, sizeof four);
-      sums[k] += term(four);
+    for (size_t k = 0; k < vectors<T>; ++k) {
+      Whole<T> some;
+      std::memcpy(&some, values + at + lanes<T> * k, sizeof some);
+      sums[k] += term(some);
     }
-  double rest = 0;
+  T rest = 0;
   for (; at < size; ++at) rest += term(values[at]);
   return total_of(four_of(sums)) + rest;
 }
@@ -54,34 +85,36 @@ struct TwoSums {
   T first, second;
 };
 // But for the last size mod 16 values, each as four parts.
-[[gnu::always_inline]] inline TwoSums<Four> parts_of_sums(const double* values, size_t size, double c) {
-  elementary::VectorBuilder<double, 4> builder;
-  Four sums[4]{}, squares[4]{};
-  const auto four_at = [&](size_t at) {
-    Four four;
-    std::memcpy(&four, values + at, sizeof four);
-    return four - c;
+template <class T>
+[[gnu::always_inline]] inline TwoSums<FourOf<T>> parts_of_sums(const T* values, size_t size, T c) {
+  elementary::VectorBuilder<T, lanes<T>> builder;
+  Whole<T> sums[vectors<T>]{}, squares[vectors<T>]{};
+  const auto some_at = [&](size_t at) {
+    Whole<T> some;
+    std::memcpy(&some, values + at, sizeof some);
+    return some - c;
   };
   if (size >= ways)
-    for (size_t k = 0; k < 4; ++k) {
-      sums[k] = four_at(4 * k);
+    for (size_t k = 0; k < vectors<T>; ++k) {
+      sums[k] = some_at(lanes<T> * k);
       squares[k] = sums[k] * sums[k];
     }
 #pragma GCC unroll 4
   for (size_t at = ways; at + ways <= size; at += ways)
-    for (size_t k = 0; k < 4; ++k) {
-      const Four four = four_at(at + 4 * k);
-      sums[k] += four;
-      squares[k] = builder.fma(four, four, squares[k]);
+    for (size_t k = 0; k < vectors<T>; ++k) {
+      const Whole<T> some = some_at(at + lanes<T> * k);
+      sums[k] += some;
+      squares[k] = builder.fma(some, some, squares[k]);
     }
   return {four_of(sums), four_of(squares)};
 }
-[[gnu::always_inline]] inline TwoSums<double> sums_of(const double* values, size_t size, double c) {
-  const TwoSums<Four> parts = parts_of_sums(values, size, c);
+template <class T>
+[[gnu::always_inline]] inline TwoSums<T> sums_of(const T* values, size_t size, T c) {
+  const TwoSums<FourOf<T>> parts = parts_of_sums(values, size, c);
   size_t at = size - size % ways;
-  double rest = 0, more = 0;
+  T rest = 0, more = 0;
   for (; at < size; ++at) {
-    const double x = values[at] - c;
+    const T x = values[at] - c;
     rest += x;
     more += x * x;
   }
@@ -95,25 +128,55 @@ struct MomentOf {
 
 // In one pass, about the first sample c: with S₁ = Σ (x - c) and S₂ = Σ (x - c)² the mean is c + S₁/n and M2 = S₂ - S₁²/n. c
 // being one of the samples, S₂ is at most n + 1 times M2, so that a group's subtraction costs six bits at most.
-[[gnu::always_inline]] inline MomentOf<double> moment_of(const double* samples, size_t count) {
-  const double first = samples[0], n = static_cast<double>(count);
-  const auto [sum, squares] = sums_of(samples, count, first);
-  const double m2 = squares - sum * (sum / n);
-  return {first + sum / n, m2 > 0 ? m2 : m2 <= 0 ? 0 : squares};
+template <class V>
+[[gnu::always_inline]] inline MomentOf<V> moment_of_sums(V first, V sum, V squares, double n) {
+  const V part = sum / n, m2 = squares - sum * part, zero{};
+  return {first + part, m2 > zero ? m2 : m2 <= zero ? zero : squares};
+}
+
+// Sums of samples in single precision are in single precision too, a group's: they are as exact as the samples' deviations.
+// Where squares may have over- or underflown, they are summed in double precision.
+constexpr double least_squares = 0x1p-100, most_squares = 0x1p100;
+
+template <class T>
+[[gnu::always_inline]] inline MomentOf<double> moment_of(const T* samples, size_t count) {
+  const TwoSums<T> sums = sums_of(samples, count, samples[0]);
+  const double squares = sums.second;
+  if constexpr (std::is_same_v<T, float>)
+    if (!(least_squares < squares && squares < most_squares)) {
+      std::array<double, group_size> doubles{};
+      std::copy_n(samples, count, doubles.begin());
+      return moment_of(doubles.data(), count);
+    }
+  return moment_of_sums<double>(samples[0], sums.first, squares, static_cast<double>(count));
 }
 
 // Of four full groups, one after another: of the first, the third, the second and the fourth.
-MomentOf<Four> moments_of_four(const double* samples) {
-  const auto halves_of_two = [](const double* own) -> TwoSums<Four> {
-    const TwoSums<Four> a = parts_of_sums(own, group_size, own[0]),
-                        b = parts_of_sums(own + group_size, group_size, own[group_size]);
+template <class T>
+[[gnu::always_inline]] inline TwoSums<FourOf<T>> sums_of_four(const T* samples) {
+  const auto halves_of_two = [](const T* own) -> TwoSums<FourOf<T>> {
+    const TwoSums<FourOf<T>> a = parts_of_sums(own, group_size, own[0]),
+                             b = parts_of_sums(own + group_size, group_size, own[group_size]);
     return {half_totals_of(a.first, b.first), half_totals_of(a.second, b.second)};
   };
-  const TwoSums<Four> left = halves_of_two(samples), right = halves_of_two(samples + 2 * group_size);
-  const Four sum = totals_of_halves(left.first, right.first), squares = totals_of_halves(left.second, right.second);
+  const TwoSums<FourOf<T>> left = halves_of_two(samples), right = halves_of_two(samples + 2 * group_size);
+  return {totals_of_halves(left.first, right.first), totals_of_halves(left.second, right.second)};
+}
+template <class T>
+[[gnu::always_inline]] inline MomentOf<Four> moments_of_four(const T* samples, TwoSums<FourOf<T>> sums) {
+  const Four sum = __builtin_convertvector(sums.first, Four), squares = __builtin_convertvector(sums.second, Four);
   const Four first = {samples[0], samples[2 * group_size], samples[group_size], samples[3 * group_size]};
-  const Four mean = sum * (1.0 / group_size), m2 = squares - sum * mean, zero{};
-  return {first + mean, m2 > zero ? m2 : m2 <= zero ? zero : squares};
+  if constexpr (std::is_same_v<T, float>)
+    if (elementary::VectorBuilder<double, 4>::any(!((least_squares < squares) & (squares < most_squares)))) [[unlikely]] {
+      MomentOf<Four> result{};
+      for (size_t k = 0; k < 4; ++k) {
+        const MomentOf<double> moment = moment_of(samples + (k % 2 * 2 + k / 2) * group_size, group_size);
+        result.mean[k] = moment.mean;
+        result.m2[k] = moment.m2;
+      }
+      return result;
+    }
+  return moment_of_sums(first, sum, squares, group_size);
 }
 
 // Merges equally large groups of `count` samples together, as merge() does: of each of `size` quantities.
@@ -129,18 +192,24 @@ MomentOf<Four> moments_of_four(const double* samples) {
 
 }  // namespace
 
+// 0 x is 0 or, for infinities and NaN, NaN.
 bool all_finite(std::span<const double> values) {
-  // 0 x is 0 or, for infinities and NaN, NaN.
+  return sum_of(values.data(), values.size(), [](auto x) { return 0 * x; }) == 0;
+}
+bool all_finite(std::span<const float> values) {
   return sum_of(values.data(), values.size(), [](auto x) { return 0 * x; }) == 0;
 }
 
-void set_moments(Moments& result, std::span<const double> samples) {
+template <class T>
+void set_moments(Moments& result, std::span<const T> samples) {
   result.count = static_cast<double>(samples.size());
   const MomentOf<double> moment = moment_of(samples.data(), samples.size());
   result.mean.assign(1, moment.mean);
   result.m2.assign(1, moment.m2);
   result.sums.clear();
 }
+template void set_moments(Moments&, std::span<const double>);
+template void set_moments(Moments&, std::span<const float>);
 
 namespace {
 
@@ -157,13 +226,13 @@ using Eight [[gnu::vector_size(64)]] = double;
 
 // Of full groups that are known by their sums, from `at` on.
 template <size_t groups, class T>
-[[gnu::always_inline]] inline MomentOf<T> moment_of_sums(const double* const* sums, size_t at) {
+[[gnu::always_inline]] inline MomentOf<T> moment_of_groups(const double* const* sums, size_t at) {
   if constexpr (groups == 1) {
     T sum;
     std::memcpy(&sum, sums[0] + at, sizeof sum);
     return {sum * (1 / full), T{}};
   } else {
-    const MomentOf<T> a = moment_of_sums<groups / 2, T>(sums, at), b = moment_of_sums<groups / 2, T>(sums + groups / 2, at);
+    const MomentOf<T> a = moment_of_groups<groups / 2, T>(sums, at), b = moment_of_groups<groups / 2, T>(sums + groups / 2, at);
     const T step = b.mean - a.mean, between = step * step * (full * groups / 4);
     if constexpr (groups == 2) return {a.mean + step * 0.5, between};
     else return {a.mean + step * 0.5, a.m2 + b.m2 + between};
@@ -178,7 +247,7 @@ void merge_sums(Moments& moments, const std::vector<Numbers>& others, size_t fro
   for (size_t g = 2; g < groups; ++g) sums[g] = others[g - 2].data();
   size_t at = from;
   const auto merge_at = [&]<class T>() {
-    const MomentOf<T> moment = moment_of_sums<groups, T>(sums, at);
+    const MomentOf<T> moment = moment_of_groups<groups, T>(sums, at);
     std::memcpy(mean + at, &moment.mean, sizeof moment.mean);
     std::memcpy(m2 + at, &moment.m2, sizeof moment.m2);
     at += sizeof(T) / sizeof(double);
@@ -371,8 +440,10 @@ std::span<double> BlockReduction::next_sums(size_t size) {
   return next.sums[0];
 }
 
-bool BlockReduction::add(std::span<const double> objective) {
+template <class T>
+bool BlockReduction::add(std::span<const T> objective) {
   Partial& leaf = push(0).partial;
+  ++groups_;
   set_moments(leaf.objective, objective);
   leaf.gradient.count = static_cast<double>(objective.size());
   // A mean may overflow where no sample does.
@@ -380,75 +451,124 @@ bool BlockReduction::add(std::span<const double> objective) {
   merge_equal_levels();
   return finite;
 }
+template bool BlockReduction::add(std::span<const double>);
+template bool BlockReduction::add(std::span<const float>);
 
-bool BlockReduction::add_full_groups(std::span<const double> objectives, std::span<const double> gradient_sums) {
-  const size_t groups = objectives.size() / group_size, size = gradient_sums.size() / groups;
-  // Of each group the objective, then the gradient. Groups lie in bit-reversed order, so that neighbours, those that differ in
-  // the last bit, lie half of all apart.
-  const size_t width = 1 + size;
-  if (places_.size() != groups || full_width_ != width) {
-    places_.assign(groups, 0);
-    for (size_t g = 1; g < groups; ++g) places_[g] = (places_[g / 2] / width / 2 + (g % 2) * (groups / 2)) * width;
-    full_width_ = width;
-  }
-  mean_.resize(groups * width);
-  m2_.resize(groups * width);
-  double *const mean = mean_.data(), *const m2 = m2_.data();
-  const double *samples = objectives.data(), *sums = gradient_sums.data();
-  const size_t* place = places_.data();
-  const auto set = [&](size_t group, double own_mean, double own_m2) {
-    mean[place[group]] = own_mean;
-    m2[place[group]] = own_m2;
-  };
-  size_t g = 0;
-  for (; g + 4 <= groups; g += 4) {
-    const MomentOf<Four> four = moments_of_four(samples + g * group_size);
-    for (size_t k = 0; k < 4; ++k) set(g + (k % 2) * 2 + k / 2, four.mean[k], four.m2[k]);
-  }
-  for (; g < groups; ++g) {
-    const MomentOf<double> moment = moment_of(samples + g * group_size, group_size);
-    set(g, moment.mean, moment.m2);
-  }
-  for (g = 0; g < groups; ++g)
-    for (size_t k = 0; k < size; ++k) {
-      mean[place[g] + 1 + k] = *sums++ * (1.0 / group_size);
-      m2[place[g] + 1 + k] = 0;
-    }
-  int level = 0;
-  for (size_t half = groups / 2; half > 0; half /= 2, ++level)
-    merge_equal(mean, m2, mean + half * width, m2 + half * width, half * width, count_of(level + 1));
-  const bool finite = all_finite({mean, width});
-  push_full(level, width);
-  return finite;
+void BlockReduction::set_width(size_t width) {
+  if (width_ == width) return;
+  settle();
+  width_ = width;
+  for (size_t g = 1; g < most_together; ++g) places_[g] = (places_[g / 2] / width / 2 + (g % 2) * (most_together / 2)) * width;
+  mean_.resize(most_together * width);
+  m2_.resize(most_together * width);
 }
 
-void BlockReduction::push_full(int level, size_t width) {
-  const size_t step = 2 * width;
+template <class T>
+bool BlockReduction::add_full_groups(std::span<const T> objectives, std::span<const double> gradient_sums) {
+  const size_t groups = objectives.size() / group_size, size = gradient_sums.size() / groups;
+  set_width(1 + size);
+  bool finite = true;
+  for (size_t first = 0; first < groups; first += most_together) {
+    const size_t count = std::min(groups, most_together);
+    if (waiting_ == 0) first_waiting_ = static_cast<size_t>(groups_ % most_together);
+    const size_t* places = places_.data() + first_waiting_ + waiting_;
+    finite &= set_objectives(objectives.data() + first * group_size, places, count);
+    const double* sums = gradient_sums.data() + first * size;
+    for (size_t g = 0; g < count; ++g)
+      for (size_t k = 0; k < size; ++k) {
+        mean_[places[g] + 1 + k] = *sums++ * (1.0 / group_size);
+        m2_[places[g] + 1 + k] = 0;
+      }
+    waiting_ += count;
+    groups_ += static_cast<int64_t>(count);
+    if (first_waiting_ + waiting_ == most_together) merge_waiting();
+  }
+  return finite;
+}
+template bool BlockReduction::add_full_groups(std::span<const double>, std::span<const double>);
+template bool BlockReduction::add_full_groups(std::span<const float>, std::span<const double>);
+
+template <class T>
+bool BlockReduction::set_objectives(const T* objectives, const size_t* places, size_t count) {
+  const auto set = [&](size_t g, double mean, double m2) {
+    mean_[places[g]] = mean;
+    m2_[places[g]] = m2;
+  };
+  // The sums of all before what follows from them, so that neither waits for the other.
+  constexpr size_t fours = most_together / 4;
+  std::array<TwoSums<FourOf<T>>, fours> sums;
+  for (size_t four = 0; four < count / 4; ++four) sums[four] = sums_of_four(objectives + four * 4 * group_size);
+  Four zeros{};
+  for (size_t four = 0; four < count / 4; ++four) {
+    const MomentOf<Four> moment = moments_of_four(objectives + four * 4 * group_size, sums[four]);
+    for (size_t k = 0; k < 4; ++k) set(four * 4 + k % 2 * 2 + k / 2, moment.mean[k], moment.m2[k]);
+    zeros += 0 * moment.mean;
+  }
+  double zero = total_of(zeros);
+  for (size_t g = count / 4 * 4; g < count; ++g) {
+    const MomentOf<double> moment = moment_of(objectives + g * group_size, group_size);
+    set(g, moment.mean, moment.m2);
+    zero += 0 * moment.mean;
+  }
+  return zero == 0;
+}
+
+// In blocks of a power of two, as the tree has them. What differs from neighbour to neighbour in the last bit lies half a block
+// apart, in a block of all groups; a smaller one's are brought together first.
+void BlockReduction::merge_waiting() {
+  for (size_t count = 0; waiting_ > 0; first_waiting_ += count, waiting_ -= count) {
+    count = std::bit_floor(waiting_);
+    if (first_waiting_ != 0) count = std::min(count, first_waiting_ & (~first_waiting_ + 1));
+    double *mean = mean_.data(), *m2 = m2_.data();
+    if (const size_t step = most_together / count * width_; count < most_together) {
+      block_.resize(2 * count * width_);
+      const size_t from = places_[first_waiting_];
+      for (size_t g = 0; g < count; ++g) {
+        std::copy_n(mean + from + g * step, width_, block_.data() + g * width_);
+        std::copy_n(m2 + from + g * step, width_, block_.data() + (count + g) * width_);
+      }
+      mean = block_.data();
+      m2 = mean + count * width_;
+    }
+    int level = 0;
+    for (size_t half = count / 2; half > 0; half /= 2, ++level)
+      merge_equal(mean, m2, mean + half * width_, m2 + half * width_, half * width_, count_of(level + 1));
+    push_full(level, mean, m2);
+  }
+}
+
+void BlockReduction::push_full(int level, const double* mean, const double* m2) {
+  const size_t step = 2 * width_;
   full_.resize((full_levels_.size() + 1) * step);
   double* entry = full_.data() + full_levels_.size() * step;
-  std::copy_n(mean_.data(), width, entry);
-  std::copy_n(m2_.data(), width, entry + width);
+  std::copy_n(mean, width_, entry);
+  std::copy_n(m2, width_, entry + width_);
   for (; !full_levels_.empty() && full_levels_.back() == level; ++level, entry -= step) {
-    merge_equal(entry - step, entry - width, entry, entry + width, width, count_of(level + 1));
+    merge_equal(entry - step, entry - width_, entry, entry + width_, width_, count_of(level + 1));
     full_levels_.pop_back();
   }
   full_levels_.push_back(level);
-  if (size_ > 0) settle();
+  if (size_ > 0) move_full();
 }
 
 void BlockReduction::settle() {
+  merge_waiting();
+  move_full();
+}
+
+void BlockReduction::move_full() {
   const double* mean = full_.data();
   for (const int level : full_levels_) {
     Partial& partial = push(level).partial;
     partial.objective.count = partial.gradient.count = count_of(level);
     partial.objective.sums.clear();
     partial.gradient.sums.clear();
-    const double* m2 = mean + full_width_;
+    const double* m2 = mean + width_;
     partial.objective.mean.assign(1, mean[0]);
     partial.objective.m2.assign(1, m2[0]);
     partial.gradient.mean.assign(mean + 1, m2);
-    partial.gradient.m2.assign(m2 + 1, m2 + full_width_);
-    mean = m2 + full_width_;
+    partial.gradient.m2.assign(m2 + 1, m2 + width_);
+    mean = m2 + width_;
     merge_equal_levels();
   }
   full_levels_.clear();
@@ -466,7 +586,7 @@ void BlockReduction::move_to(TreeReduction& tree, int64_t first_group) {
     stack_[k].partial = tree.add(stack_[k].level, first_group >> stack_[k].level, std::move(stack_[k].partial));
     first_group += int64_t{1} << stack_[k].level;
   }
-  size_ = 0;
+  clear();
 }
 
 double standard_error_of_samples(const Moments& moments) {

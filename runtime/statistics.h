@@ -2,6 +2,7 @@
 // order. Out: their merger along a fixed binary tree over the group's index: siblings merge as the second of them
 // arrives, the left one first. At most threads + log2(groups) partials exist at any time.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -26,6 +27,7 @@ struct LineAllocator {
 using Numbers = std::vector<double, LineAllocator<double>>;
 
 bool all_finite(std::span<const double> values);
+bool all_finite(std::span<const float> values);
 
 // Of one quantity or many at once: the number of samples, their mean, and M2 = Σ count (value - mean)². Groups of which only
 // sums are known wait for others, so that up to sixteen merge in one pass over many quantities: 2^k full groups, in their order,
@@ -35,8 +37,10 @@ struct Moments {
   Numbers mean, m2;
   std::vector<Numbers> sums;  // of groups that wait
 };
-void set_moments(Moments&, std::span<const double> samples);  // of one quantity
-bool all_finite(const Moments&);                              // the means or sums; a sum that is not stays so in every merger
+// Of one quantity: a group's samples at most, of double or float.
+template <class T>
+void set_moments(Moments&, std::span<const T> samples);
+bool all_finite(const Moments&);  // the means or sums; a sum that is not stays so in every merger
 // Merges the groups that wait, up to sixteen, some quantities at a time, by any thread each; what is in `moments` counts again
 // after `finish`, which returns arrays that are no longer needed.
 class WaitingGroups {
@@ -96,17 +100,21 @@ class BlockReduction {
  public:
   // Where the sums of the next group's gradients belong.
   std::span<double> next_sums(size_t size);
-  // The next group: its samples' objectives; the sums are at their place. Returns whether the objectives are finite.
-  bool add(std::span<const double> objective);
+  // The next group: its samples' objectives, of double or float; the sums are at their place. Returns whether the objectives are
+  // finite.
+  template <class T>
+  bool add(std::span<const T> objective);
   bool gradients_finite();  // of the groups added so far; false where a mean of finite ones overflows
   // The next 2^k full groups at once, one after another in both, when as many divide the number of those before: to the bit
-  // what adding them alone gives. False where one may not be finite.
-  bool add_full_groups(std::span<const double> objectives, std::span<const double> gradient_sums);
+  // what adding them alone gives. False where an objective may not be finite.
+  template <class T>
+  bool add_full_groups(std::span<const T> objectives, std::span<const double> gradient_sums);
   // Hands over the groups added so far, of which the first was `first_group`, a multiple of their number rounded up to
   // a power of two; starts anew.
   void move_to(TreeReduction&, int64_t first_group);
   void clear() {
-    size_ = 0;
+    groups_ = 0;
+    size_ = waiting_ = 0;
     full_levels_.clear();
   }
 
@@ -117,18 +125,29 @@ class BlockReduction {
   };
   Entry& push(int level);
   void merge_equal_levels();
+  void settle();  // moves all groups to the stack
+  int64_t groups_ = 0;
   std::vector<Entry> stack_;
   size_t size_ = 0;
   std::vector<Numbers> spares_;
-  // Groups that came many at a time and follow those of the stack, of which there are none while more than one entry waits
-  // here: of each entry the means, the objective's and the gradient's, then as many M2.
-  void push_full(int level, size_t width);
-  void settle();  // moves them to the stack
+
+  // Groups that came many at a time follow those of the stack, of which there are none while more than one entry waits here: of
+  // each entry the means, the objective's and the gradient's, then as many M2.
+  void push_full(int level, const double* mean, const double* m2);
+  void move_full();
   std::vector<int> full_levels_;
   std::vector<double> full_;
-  size_t full_width_ = 0;
-  std::vector<double> mean_, m2_;  // of the groups that are being added
-  std::vector<size_t> places_;     // theirs
+  size_t width_ = 0;
+
+  // The last of them, at their places by the last bits of their number in reverse.
+  static constexpr size_t most_together = 64;
+  void set_width(size_t width);
+  template <class T>
+  bool set_objectives(const T* objectives, const size_t* places, size_t count);
+  void merge_waiting();
+  size_t first_waiting_ = 0, waiting_ = 0;
+  std::array<size_t, most_together> places_{};
+  std::vector<double> mean_, m2_, block_;
 };
 
 // √(M2 / ((n - 1) n)) over n samples; NaN for fewer than two.

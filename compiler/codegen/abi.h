@@ -13,7 +13,7 @@
 
 namespace alea {
 
-inline constexpr int abi_version = 2;
+inline constexpr int abi_version = 3;
 
 // Rows of one input, of the input's shape each, as T, one after another. Sample i reads row i mod row_count.
 struct KernelInput {
@@ -46,7 +46,7 @@ struct KernelArguments {
   const KernelInput* inputs;    // by InputId
   const uint64_t* noise_keys;   // by NoiseId
   const NoiseFunctions* noise;  // of the kernel's precision
-  double* objective;            // out, 64 a group: the samples' objectives
+  void* objective;              // out, T, 64 a group: the samples' objectives
   double* gradient;             // out, as params, group after group: the sum of the group's gradients
   uint64_t first_sample;
   int64_t sample_count;  // 1 … 64 most_groups

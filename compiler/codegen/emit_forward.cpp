@@ -99,9 +99,9 @@ void emit_inputs(Emitter& e) {
 }
 
 void write_objective(Emitter& e, llvm::Value* objective) {
-  llvm::Value* out = e.offset(e.argument(offsetof(KernelArguments, objective), e.b.getPtrTy()), e.chunk, 8);
-  if (e.group != nullptr) out = e.offset(out, e.group, group_size * 8);
-  e.b.CreateAlignedStore(e.b.CreateFPExt(e.splat(objective), e.lanes_type(e.b.getDoubleTy())), out, llvm::Align(8));
+  llvm::Value* out = e.offset(e.argument(offsetof(KernelArguments, objective), e.b.getPtrTy()), e.chunk, e.real_bytes());
+  if (e.group != nullptr) out = e.offset(out, e.group, group_size * e.real_bytes());
+  e.b.CreateAlignedStore(e.splat(objective), out, llvm::Align(static_cast<uint64_t>(e.real_bytes())));
 }
 
 // One chunk. Returns what it adds to the sums that are kept in registers; `nothing` is what they begin with.

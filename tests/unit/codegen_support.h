@@ -149,7 +149,6 @@ struct Runner {
     if (!arena) prepare();
     NativeResult result;
     const auto groups = static_cast<size_t>((count + 63) / 64);
-    result.objective.assign(64 * groups, std::nan(""));
     int64_t size = 0;
     for (const ProgramParam& param : program.params) size += element_count(param.type.shape);
     result.gradient.assign(static_cast<size_t>(size) * groups, std::nan(""));
@@ -157,11 +156,12 @@ struct Runner {
     for (uint32_t k = 0; k < inputs.size(); ++k)
       rows.push_back(
           {inputs[k].data(), static_cast<int64_t>(inputs[k].size()) / element_count(program.inputs[InputId{k}].type.shape)});
-    const KernelArguments arguments{
-        params.data(),           uniform.get(),          arena.get(), rows.data(), keys.data(), &noise,
-        result.objective.data(), result.gradient.data(), group * 64,  count};
+    std::vector<T> objective(64 * groups, std::numeric_limits<T>::quiet_NaN());
+    const KernelArguments arguments{params.data(),    uniform.get(),          arena.get(), rows.data(), keys.data(), &noise,
+                                    objective.data(), result.gradient.data(), group * 64,  count};
     kernel.uniform()(&arguments);
     (gradient ? kernel.gradient() : kernel.forward())(&arguments);
+    result.objective.assign(objective.begin(), objective.end());
     return result;
   }
 };

@@ -44,7 +44,7 @@ class NativeModel {
                                  int64_t count) {
     std::vector<double> result;
     run(params, inputs, count, kernel_->forward(), group_size,
-        [&](const double* objective, const double*, int64_t used) { result.insert(result.end(), objective, objective + used); });
+        [&](const auto* objective, const double*, int64_t used) { result.insert(result.end(), objective, objective + used); });
     return result;
   }
 
@@ -56,10 +56,9 @@ class NativeModel {
   std::vector<Sample> single_samples(const std::vector<double>& params, int64_t count,
                                      const std::vector<std::vector<double>>& inputs = {}) {
     std::vector<Sample> result;
-    run(params, inputs, count * group_size, kernel_->gradient(), 1,
-        [&](const double* objective, const double* gradient, int64_t) {
-          result.push_back({objective[0], std::vector<double>(gradient, gradient + params.size())});
-        });
+    run(params, inputs, count * group_size, kernel_->gradient(), 1, [&](const auto* objective, const double* gradient, int64_t) {
+      result.push_back({objective[0], std::vector<double>(gradient, gradient + params.size())});
+    });
     return result;
   }
 
@@ -88,7 +87,8 @@ class NativeModel {
     for (const auto& input : rows) bound.push_back({input.data(), static_cast<int64_t>(input.size())});
     std::vector<uint64_t> keys;
     for (const ProgramNoise& noise : program_->noises) keys.push_back(noise_key(2026, noise.name));
-    std::vector<double> objective(group_size), gradient(params.size() + 1);
+    std::vector<T> objective(group_size);
+    std::vector<double> gradient(params.size() + 1);
     KernelArguments arguments{};
     arguments.params = values.data();
     arguments.uniform = aligned(uniform_);

@@ -28,7 +28,7 @@ Partial group_partial(int64_t group, int64_t count) {
     sum[1] += x * x;
   }
   Partial partial;
-  set_moments(partial.objective, samples);
+  set_moments<double>(partial.objective, samples);
   partial.gradient.sums.emplace_back(sum.begin(), sum.end());
   partial.gradient.count = static_cast<double>(count);
   return partial;
@@ -67,13 +67,19 @@ TEST_CASE("the tree gives the same bits in every order of arrival", "[statistics
   }
 }
 
-TEST_CASE("blocks of groups reduce to the same bits as groups alone", "[statistics]") {
+TEMPLATE_TEST_CASE("blocks of groups reduce to the same bits as groups alone", "[statistics]", double, float) {
+  using T = TestType;
+  using Samples = std::vector<T>;
   constexpr int64_t groups = 101;
   const auto samples_of = [](int64_t group) {
-    std::vector<double> samples(group == groups - 1 ? 10 : 64);
+    Samples samples(group == groups - 1 ? 10 : 64);
     std::mt19937_64 random(static_cast<uint64_t>(group));
-    std::normal_distribution<double> normal(3, 2);
-    for (double& x : samples) x = normal(random);
+    std::normal_distribution<T> normal(3, 2);
+    for (T& x : samples) x = normal(random);
+    // One whose squares need more than single precision has, and one of equal samples.
+    if (group % 16 == 5)
+      for (T& x : samples) x *= T{1e-30F};
+    if (group == 33) samples.assign(64, T{0.1F});
     return samples;
   };
   std::vector<Partial> results;
@@ -82,9 +88,9 @@ TEST_CASE("blocks of groups reduce to the same bits as groups alone", "[statisti
     BlockReduction block;
     for (int64_t task = (groups - 1) >> level; task >= 0; --task) {
       for (int64_t group = task << level; group < std::min(groups, (task + 1) << level); ++group) {
-        const std::vector<double> samples = samples_of(group);
+        const Samples samples = samples_of(group);
         block.next_sums(1)[0] = std::accumulate(samples.begin(), samples.end(), 0.0);
-        block.add(samples);
+        block.add<T>(samples);
       }
       block.move_to(tree, task << level);
     }
@@ -95,7 +101,8 @@ TEST_CASE("blocks of groups reduce to the same bits as groups alone", "[statisti
     CHECK(results.back().gradient.m2 == results[0].gradient.m2);
   }
   // Many at a time, in between some alone.
-  std::vector<double> objectives, sums;
+  Samples objectives;
+  std::vector<double> sums;
   using Sizes = std::vector<int64_t>;
   for (const Sizes& sizes : {Sizes(25, 4), Sizes{1, 1, 1, 1, 4, 8, 16, 2, 2, 4, 8, 16, 32, 4}, Sizes{64, 1, 1, 2, 4, 8, 16, 4}}) {
     TreeReduction tree;
@@ -105,20 +112,20 @@ TEST_CASE("blocks of groups reduce to the same bits as groups alone", "[statisti
       objectives.clear();
       sums.clear();
       for (const int64_t end = group + size; group < end; ++group) {
-        const std::vector<double> samples = samples_of(group);
+        const Samples samples = samples_of(group);
         objectives.insert(objectives.end(), samples.begin(), samples.end());
         sums.push_back(std::accumulate(samples.begin(), samples.end(), 0.0));
       }
       if (size > 1) {
-        CHECK(block.add_full_groups(objectives, sums));
+        CHECK(block.add_full_groups<T>(objectives, sums));
         continue;
       }
       block.next_sums(1)[0] = sums[0];
-      CHECK(block.add(objectives));
+      CHECK(block.add<T>(objectives));
     }
-    const std::vector<double> samples = samples_of(group);
+    const Samples samples = samples_of(group);
     block.next_sums(1)[0] = std::accumulate(samples.begin(), samples.end(), 0.0);
-    CHECK(block.add(samples));
+    CHECK(block.add<T>(samples));
     block.move_to(tree, 0);
     const Partial together = tree.finish();
     CHECK(together.groups == groups);
@@ -127,12 +134,15 @@ TEST_CASE("blocks of groups reduce to the same bits as groups alone", "[statisti
     CHECK(together.gradient.mean == results[0].gradient.mean);
     CHECK(together.gradient.m2 == results[0].gradient.m2);
   }
-  objectives.assign(128, 1.0);
+  objectives.assign(128, 1);
   objectives[70] = INFINITY;
-  CHECK_FALSE(BlockReduction().add_full_groups(objectives, std::vector<double>{1, 2}));
+  CHECK_FALSE(BlockReduction().add_full_groups<T>(objectives, std::vector<double>{1, 2}));
   objectives[70] = 1;
-  CHECK_FALSE(BlockReduction().add_full_groups(objectives, std::vector<double>{1, NAN}));
-  CHECK(BlockReduction().add_full_groups(objectives, std::vector<double>{1, 2}));
+  for (const double sum : {2.0, double{NAN}}) {
+    BlockReduction block;
+    CHECK(block.add_full_groups<T>(objectives, std::vector<double>{1, sum}));
+    CHECK(block.gradients_finite() == std::isfinite(sum));
+  }
 }
 
 // Many quantities are merged some at a time, sixteen groups in one pass, or four where the quantities are very many: to the bit
@@ -148,7 +158,7 @@ TEST_CASE("many quantities merge as each alone", "[statistics]") {
     for (int64_t group = 0; group < groups; ++group) {
       const std::span<double> sums = block.next_sums(size);
       for (size_t k = 0; k < size; ++k) sums[k] = sum_of(group, first + k);
-      block.add(group + 1 < groups ? objective : short_objective);
+      block.add<double>(group + 1 < groups ? objective : short_objective);
       block.move_to(tree, group);
     }
     return tree.finish().gradient;
@@ -218,7 +228,7 @@ TEST_CASE("means and standard errors are those of the definitions", "[statistics
   CHECK(std::isnan(first_error(short_pair.gradient, 2)));
   CHECK(first_error(pair.gradient, 2) > 0);
   Moments single;
-  set_moments(single, std::vector<double>{1.0});
+  set_moments<double>(single, std::vector<double>{1.0});
   CHECK(std::isnan(standard_error_of_samples(single)));
 }
 
@@ -303,12 +313,43 @@ TEST_CASE("moments of a group far from zero, with an outlier first, and of equal
       for (const double x : samples) mean += static_cast<long double>(x) / 64;
       for (const double x : samples) squares += (x - mean) * (x - mean);
       Moments moments;
-      set_moments(moments, samples);
+      set_moments<double>(moments, samples);
       CHECK(moments.mean[0] == Approx(static_cast<double>(mean)).epsilon(1e-13));
       CHECK(moments.m2[0] == Approx(static_cast<double>(squares)).epsilon(1e-13));
     }
   Moments moments;
-  set_moments(moments, std::vector<double>(64, 0.1));
+  set_moments<double>(moments, std::vector<double>(64, 0.1));
   CHECK(moments.mean[0] == 0.1);
   CHECK(moments.m2[0] == 0);
+}
+
+// Deviations from the first sample are rounded to single precision; what is far from it counts by its distance.
+TEST_CASE("moments of a group of floats, however large they are", "[statistics]") {
+  std::mt19937_64 random(4);
+  std::normal_distribution<double> normal;
+  for (const double scale : {1e-42, 1e-30, 1e-12, 1.0, 1e12, 1e30, 1e37})
+    for (const double offset : {0.0, 1.0, 1000.0})
+      for (const double first : {0.0, 1e3}) {
+        if (scale * (offset + first) > 1e38) continue;
+        INFO("scale " << scale << ", offset " << offset << ", first " << first);
+        std::vector<float> samples(64);
+        for (float& x : samples) x = static_cast<float>(scale * (offset + normal(random)));
+        samples[0] += static_cast<float>(scale * first);
+        long double mean = 0, squares = 0;
+        for (const float x : samples) mean += static_cast<long double>(x) / 64;
+        for (const float x : samples) squares += (x - mean) * (x - mean);
+        Moments moments;
+        set_moments<float>(moments, samples);
+        const auto spread = static_cast<double>(std::sqrt(squares));
+        CHECK(std::fabs(moments.mean[0] - static_cast<double>(mean)) < 1e-6 * spread);
+        CHECK(moments.m2[0] == Approx(static_cast<double>(squares)).epsilon(2e-5).margin(0));
+      }
+  Moments moments;
+  set_moments<float>(moments, std::vector<float>(64, 0.1F));
+  CHECK(moments.mean[0] == static_cast<double>(0.1F));
+  CHECK(moments.m2[0] == 0);
+  // Neither the mean nor a difference is a float.
+  set_moments<float>(moments, std::vector<float>{3e38F, -3e38F, 3e38F, 3e38F});
+  CHECK(moments.mean[0] == Approx(1.5e38));
+  CHECK(moments.m2[0] == Approx(2.7e77));
 }
