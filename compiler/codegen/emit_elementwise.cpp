@@ -161,8 +161,10 @@ struct LlvmBuilder {
     return b.CreateZExt(mask, b.getInt64Ty());
   }
 
-  // A branch that is hardly ever taken, to a call for the lanes that are large, through memory.
-  void large(elementary::Large function, Whole number, uint64_t least, Value x, Value& first, Value& second) {
+  // A branch that is hardly ever taken, where a lane is no less than a power of two: to a call that gets `passed` in memory, one
+  // after another, where it leaves the last `results` of them changed.
+  template <class Call>
+  void where_any(Whole number, uint64_t least, llvm::ArrayRef<Value> passed, llvm::ArrayRef<Value*> results, Call call) {
     // Where one is no less than a power of two, the bits of all are.
     llvm::Value* any = number;
     for (int count = emitter.lanes / 2; lanes && count >= register_lanes; count /= 2)
@@ -173,32 +175,65 @@ struct LlvmBuilder {
     b.CreateCondBr(b.CreateICmpNE(lanes_of(any, least), emitter.i64(0)), cold, next,
                    llvm::MDBuilder(b.getContext()).createBranchWeights(1, 1'000'000));
     b.SetInsertPoint(cold);
-    llvm::Value* const mask = lanes_of(number, least);
-    const int64_t count = lanes ? emitter.lanes : 1;
-    llvm::Value* const memory = emitter.call_area();
-    const std::array<llvm::Value*, 3> values = {x, first, second};
-    std::array<llvm::Value*, 3> places{};
     const llvm::Align align(sizeof(T));
-    for (size_t k = 0; k < 3; ++k) {
-      places[k] = emitter.offset(memory, static_cast<int64_t>(k) * count * emitter.real_bytes());
-      b.CreateAlignedStore(values[k], places[k], align);
+    std::vector<llvm::Value*> places;
+    for (Value value : passed) {
+      const int64_t count = lanes ? emitter.lanes : 1, at = static_cast<int64_t>(places.size()) * count * emitter.real_bytes();
+      places.push_back(emitter.offset(emitter.call_area(), at));
+      b.CreateAlignedStore(value, places.back(), align);
     }
-    llvm::Type* pointer = b.getPtrTy();
-    b.CreateCall(emitter.external(emitter.symbol("large_values"),
-                                  {b.getInt64Ty(), b.getInt64Ty(), b.getInt64Ty(), pointer, pointer, pointer}),
-                 {emitter.i64(static_cast<int64_t>(function)), emitter.i64(count), mask, places[0], places[1], places[2]});
-    const auto replaced = [&](size_t k) { return b.CreateAlignedLoad(values[k]->getType(), places[k], align); };
-    llvm::Value *const large_first = replaced(1), *const large_second = replaced(2);
+    call(places);
+    std::vector<Value> changed;
+    for (size_t k = places.size() - results.size(); k < places.size(); ++k)
+      changed.push_back(b.CreateAlignedLoad(passed[k]->getType(), places[k], align));
     b.CreateBr(next);
     b.SetInsertPoint(next);
-    const auto joined = [&](llvm::Value* usual, llvm::Value* large) {
-      llvm::PHINode* result = b.CreatePHI(usual->getType(), 2);
-      result->addIncoming(usual, from);
-      result->addIncoming(large, cold);
-      return result;
-    };
-    first = joined(first, large_first);
-    second = joined(second, large_second);
+    for (size_t k = 0; k < results.size(); ++k) {
+      llvm::PHINode* result = b.CreatePHI(changed[k]->getType(), 2);
+      result->addIncoming(*results[k], from);
+      result->addIncoming(changed[k], cold);
+      *results[k] = result;
+    }
+  }
+
+  void large(elementary::Large function, Whole number, uint64_t least, Value x, Value& first, Value& second) {
+    where_any(number, least, {x, first, second}, {&first, &second}, [&](const std::vector<llvm::Value*>& places) {
+      llvm::Type *pointer = b.getPtrTy(), *word = b.getInt64Ty();
+      b.CreateCall(emitter.external(emitter.symbol("large_values"), {word, word, word, pointer, pointer, pointer}),
+                   {emitter.i64(static_cast<int64_t>(function)), emitter.i64(lanes ? emitter.lanes : 1), lanes_of(number, least),
+                    places[0], places[1], places[2]});
+    });
+  }
+
+  using Function = elementary::Real<LlvmBuilder> (*)(elementary::Real<LlvmBuilder>);
+  Value usual_or(Value usual, Whole number, uint64_t least, const char* name, Function any, Value x) {
+    // One number is not worth a branch.
+    if (!lanes) return any({this, x}).value;
+    where_any(number, least, {x, usual}, {&usual}, [&](const std::vector<llvm::Value*>& places) {
+      llvm::Function* function = emitter.context.module.getFunction(lanes_name(name));
+      if (function == nullptr) function = function_in_memory(lanes_name(name), any, x->getType());
+      b.CreateCall(function, {places[0], places[1]});
+    });
+    return usual;
+  }
+
+  std::string lanes_name(const char* name) const { return std::string(name) + "_" + std::to_string(emitter.lanes); }
+
+  // (from, to)
+  llvm::Function* function_in_memory(const std::string& name, Function body, llvm::Type* type) {
+    llvm::Type* pointer = b.getPtrTy();
+    auto* function = llvm::Function::Create(llvm::FunctionType::get(b.getVoidTy(), {pointer, pointer}, false),
+                                            llvm::GlobalValue::InternalLinkage, name, emitter.context.module);
+    function->addFnAttr(llvm::Attribute::NoInline);
+    function->addFnAttr(llvm::Attribute::Cold);
+    set_target_attributes(emitter.context, *function);
+    const llvm::IRBuilderBase::InsertPointGuard guard(b);
+    b.SetInsertPoint(llvm::BasicBlock::Create(b.getContext(), "entry", function));
+    const llvm::Align align(sizeof(T));
+    const Value result = body({this, b.CreateAlignedLoad(type, function->getArg(0), align)}).value;
+    b.CreateAlignedStore(result, function->getArg(1), align);
+    b.CreateRetVoid();
+    return function;
   }
 };
 

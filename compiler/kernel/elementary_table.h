@@ -2,6 +2,7 @@
 // In: any x. Out: within 3 ULP, with the limits of C. Coefficients come from Sollya's fpminimax on |r| ≤ 1/30 (f32: 1/63)
 // for the logarithm, ln 2 / 32 (f32: ln 2 / 64) for the exponential.
 #pragma once
+#include <bit>
 #include <cstddef>
 
 #include "compiler/kernel/elementary_builder.h"
@@ -111,23 +112,67 @@ Real<B> clamp_exponent(Real<B> x) {
   return clamp(x, low, high);
 }
 
+template <class T, size_t n>
+struct Table {
+  alignas(64) T values[n];
+};
+
 // e^x = 2^⌊k⌋ 2^(k - ⌊k⌋) e^r with x = k ln 2 + r, k a multiple of 1/16 (f32: 1/32), whose last bits are the table's index.
+template <class B>
+inline constexpr int powers_in_table = is_double<B> ? 16 : 32;
+
+// e^r - 1
+template <class B>
+Real<B> exp_less_one(Real<B> r) {
+  if constexpr (is_double<B>)
+    return r * polynomial(r, 0x1.000000000000ap+0, 0x1.0000000000007p-1, 0x1.55555554062f1p-3, 0x1.5555555438b9dp-5,
+                          0x1.11126ea07ff0fp-7, 0x1.6c1874c6b9bd7p-10);
+  else return r * polynomial(r, 0x1.0000f6p+0, 0x1.0000a4p-1);
+}
+
 // Of an x whose r means nothing, so large it is, k alone decides: r must only give something positive.
 template <class B>
-Real<B> exp(Real<B> x) {
-  constexpr double rounder = Format<B>::rounder / (is_double<B> ? 16 : 32);
+Real<B> exp_of_any(Real<B> x) {
+  constexpr double rounder = Format<B>::rounder / powers_in_table<B>;
   const bool limits = x.builder->limits();
   const Real<B> bounded = limits ? x : clamp_exponent(x);
   const Real<B> shifted = fma(bounded, log2_e, rounder), k = shifted - rounder;
   const Real<B> rest = fma(k, -ln2_low<B>, fma(k, -ln2_high<B>, bounded)), r = limits ? limit(rest, 0.5) : rest;
-  // (e^r - 1) / r
-  Real<B> slope = r;
-  if constexpr (is_double<B>)
-    slope = polynomial(r, 0x1.000000000000ap+0, 0x1.0000000000007p-1, 0x1.55555554062f1p-3, 0x1.5555555438b9dp-5,
-                       0x1.11126ea07ff0fp-7, 0x1.6c1874c6b9bd7p-10);
-  else slope = polynomial(r, 0x1.0000f6p+0, 0x1.0000a4p-1);
   const Real<B> power = look_up(powers_double, powers_single, bits(shifted));
-  return {x.builder, x.builder->scale(fma(power, r * slope, power).value, k.value)};
+  return {x.builder, x.builder->scale(fma(power, exp_less_one(r), power).value, k.value)};
+}
+
+// The table so that adding the bits of k + most, moved to the exponent, gives 2^k: less those of the index and of `most`.
+template <class T, class Bits, size_t n>
+constexpr Table<T, n> without_index(const T (&table)[n], int mantissa_bits, int most) {
+  Table<T, n> result{};
+  for (size_t j = 0; j < n; ++j) {
+    const auto index = static_cast<Bits>((static_cast<Bits>(j) << mantissa_bits) / n),
+               exponent = static_cast<Bits>(static_cast<Bits>(most) << mantissa_bits);
+    result.values[j] = std::bit_cast<T>(static_cast<Bits>(std::bit_cast<Bits>(table[j]) - index - exponent));
+  }
+  return result;
+}
+inline constexpr int usual_exponents_double = 512, usual_exponents_single = 64;
+inline constexpr auto powers_without_index_double = without_index<double, uint64_t>(powers_double, 52, usual_exponents_double);
+inline constexpr auto powers_without_index_single = without_index<float, uint32_t>(powers_single, 23, usual_exponents_single);
+
+// Without instructions for any k: where -most ≤ k < most neither 2^k nor e^x can over- or underflow, and the exponent is added to
+// the table's entry. With n entries the bits of rounder + most + k are those of the rounder and, below 2 n most, a power of two,
+// the whole number n (most + k).
+template <class B>
+Real<B> exp(Real<B> x) {
+  using F = Format<B>;
+  if (x.builder->limits()) return exp_of_any(x);
+  constexpr int most = is_double<B> ? usual_exponents_double : usual_exponents_single, n = powers_in_table<B>;
+  constexpr double rounder = F::rounder / n;
+  const Real<B> shifted = fma(x, log2_e, rounder + most), k = shifted - (rounder + most);
+  const Real<B> r = fma(k, -ln2_low<B>, fma(k, -ln2_high<B>, x));
+  const Whole<B> entry = bits(look_up(powers_without_index_double.values, powers_without_index_single.values, bits(shifted)));
+  const Real<B> power = value(entry + (bits(shifted) << (F::mantissa_bits - std::countr_zero(static_cast<unsigned>(n)))));
+  const Real<B> usual = fma(power, exp_less_one(r), power);
+  const Whole<B> count = bits(shifted) ^ F::bits_of(rounder);
+  return {x.builder, x.builder->usual_or(usual.value, count.value, uint64_t{2} * n * most, "exp_of_any", exp_of_any<B>, x.value)};
 }
 
 // x = 2^e m, m in [¾, 3/2).
@@ -207,10 +252,6 @@ Pair<B> log_pair_of_split(Split<B> split) {
   return {high, fma(split.e, ln2_low<B>, fma(split.e, ln2_high<B>, -high) + of_m)};
 }
 
-template <class T, size_t n>
-struct Table {
-  alignas(64) T values[n];
-};
 template <class T, size_t n>
 constexpr Table<T, n> doubled_and_negated(const T (&table)[n]) {
   Table<T, n> result{};

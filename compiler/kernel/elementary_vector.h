@@ -155,6 +155,12 @@ struct VectorBuilder {
     for (int i = 0; i < lanes; ++i) any |= mask[i];
     return any != 0;
   }
+  Value usual_or(Value usual, Whole count, uint64_t least, const char*,
+                 elementary::Real<VectorBuilder> (*of_any)(elementary::Real<VectorBuilder>), Value x) {
+    if (any(count >= static_cast<Word>(least))) [[unlikely]]
+      return of_any({this, x}).value;
+    return usual;
+  }
   void large(Large function, Whole count, uint64_t least, Value x, Value& first, Value& second) {
     if (any(count >= static_cast<Word>(least))) [[unlikely]]
       for (int i = 0; i < lanes; ++i)

@@ -61,6 +61,10 @@ TEST_CASE("identities") {
   CHECK(make(graph, Op::log, {make(graph, Op::sigmoid, {x})}) ==
         make(graph, Op::negate, {make(graph, Op::softplus, {make(graph, Op::negate, {x})})}));
   CHECK(make(graph, Op::pow, {x, graph.constant(2.0)}) == make(graph, Op::mul, {x, x}));
+  const NodeId tenth = make(graph, Op::mul, {x, graph.constant(0.1)});
+  CHECK(make(graph, Op::add, {tenth, tenth}) == make(graph, Op::mul, {x, graph.constant(0.2)}));
+  const NodeId huge = make(graph, Op::mul, {x, graph.constant(1e308)});
+  CHECK(graph.op(make(graph, Op::add, {huge, huge})) == Op::add);
   CHECK(graph.op(make(graph, Op::pow, {x, graph.constant(0.5)})) == Op::pow);
   const NodeId condition = make(graph, Op::less, {x, y});
   CHECK(make(graph, Op::select, {condition, x, x}) == x);
