@@ -12,11 +12,13 @@ struct Run {
   int64_t slots = 0, sums = 0, count = 0;
 };
 
-std::vector<Run> runs_to_sum(const Emitter& e) {
-  const std::vector<AccumulatorId> summed = e.sums_of_init();
+// Of the sums that init has begun, or of the others.
+std::vector<Run> runs_to_sum(const Emitter& e, bool begun_by_init) {
+  const std::vector<AccumulatorId> begun = e.sums_of_init();
   std::vector<Run> runs;
   for (AccumulatorId id : e.schedule.slots_in_order) {
-    if (has_lanes(e.program, e.program.accumulators[id].target) || std::ranges::find(summed, id) != summed.end()) continue;
+    const bool begun_there = std::ranges::find(begun, id) != begun.end();
+    if (has_lanes(e.program, e.program.accumulators[id].target) || begun_there != begun_by_init) continue;
     const AccumulatorArea& area = e.schedule.accumulators[id];
     const int64_t count = element_count(e.program.accumulators[id].type.shape);
     const int64_t width = area.form == AccumulatorForm::lanes ? group_size : e.schedule.modulus;
@@ -47,6 +49,49 @@ void sum_over_lanes(Emitter& e, const Run& run) {
     if (by_lanes) lanes = e.b.CreateSelect(counted, lanes, llvm::Constant::getNullValue(type));
     llvm::Value* out = e.offset(e.offset(e.arena, run.sums), i, e.real_bytes());
     e.b.CreateAlignedStore(e.lane_sum(lanes), out, llvm::Align(static_cast<uint64_t>(e.real_bytes())));
+    return {};
+  });
+}
+
+// The sums that init has begun in the first `modulus` lanes of the slots, of all groups of a call: lane g of those behind them in
+// the first group's slots becomes group g's. By the tree of lane_sum, halves of two vectors at once, whose groups then lie in
+// turns: in order at the end, where the vectors were in the order of the groups' bits in reverse.
+void sum_groups(Emitter& e, const Run& run) {
+  const int64_t modulus = e.schedule.modulus, block = std::min(modulus, e.context.most_groups);
+  llvm::Type* type = llvm::FixedVectorType::get(e.real_type(), static_cast<unsigned>(modulus));
+  const auto added = [&](llvm::Value* first, llvm::Value* second, int width) {
+    const auto lanes = static_cast<int>(llvm::cast<llvm::FixedVectorType>(first->getType())->getNumElements());
+    std::vector<int> low, high;
+    for (int group = 0; group < lanes; group += width)
+      for (int vector = 0; vector < (second != nullptr ? 2 : 1); ++vector)
+        for (int k = 0; k < width / 2; ++k) {
+          low.push_back(vector * lanes + group + k);
+          high.push_back(low.back() + width / 2);
+        }
+    llvm::Value* other = second != nullptr ? second : llvm::PoisonValue::get(first->getType());
+    return e.b.CreateFAdd(e.b.CreateShuffleVector(first, other, low), e.b.CreateShuffleVector(first, other, high));
+  };
+  e.rolled_loop(e.i64(run.count), {}, [&](llvm::Value* i, const Emitter::Carried&) -> Emitter::Carried {
+    llvm::Value* slots = e.offset(e.offset(e.arena, run.slots), i, group_size * e.real_bytes());
+    for (int64_t first = 0; first < e.context.most_groups; first += block) {
+      std::vector<llvm::Value*> vectors(static_cast<size_t>(block));
+      for (size_t g = 0, reversed = 0; g < vectors.size(); ++g) {
+        llvm::Value* from = e.offset(slots, (first + static_cast<int64_t>(g)) * e.schedule.scratch);
+        vectors[reversed] = e.b.CreateAlignedLoad(type, from, llvm::Align(64));
+        size_t bit = vectors.size() / 2;
+        for (; (reversed & bit) != 0; bit /= 2) reversed ^= bit;
+        reversed ^= bit;
+      }
+      for (int width = static_cast<int>(modulus); width > 1; width /= 2) {
+        std::vector<llvm::Value*> sums;
+        for (size_t k = 0; k < vectors.size(); k += 2)
+          sums.push_back(added(vectors[k], k + 1 < vectors.size() ? vectors[k + 1] : nullptr, width));
+        vectors = std::move(sums);
+      }
+      // A sum of -0 alone is one of 0.
+      llvm::Value* sum = e.b.CreateFAdd(vectors[0], llvm::Constant::getNullValue(vectors[0]->getType()));
+      e.b.CreateAlignedStore(sum, e.offset(slots, (modulus + first) * e.real_bytes()), llvm::Align(8));
+    }
     return {};
   });
 }
@@ -106,14 +151,24 @@ void write_gradients(Emitter& e) {
 
 llvm::Function* emit_finish(ModuleContext& context) {
   Emitter e(context, Phase::finish, 1, "finish_phase");
-  const std::vector<Run> runs = runs_to_sum(e);
+  const std::vector<Run> runs = runs_to_sum(e, false);
+  const std::vector<AccumulatorId> begun = e.sums_of_init();
+  for (const Run& run : runs_to_sum(e, true)) sum_groups(e, run);
+  llvm::Value* const first_arena = e.arena;
   e.groups([&] {
     for (const Run& run : runs) sum_over_lanes(e, run);
     e.before_loops = e.before_body = e.marker("summed");
     for (NodeId node : e.plan.order)
       if (e.graph.op(node) == Op::accumulated) {
-        const int64_t at = e.schedule.accumulators[AccumulatorId{e.graph[node].payload}].reduced;
-        e.set_result(node, e.memory(e.type(node), false, e.offset(e.arena, at), 1));
+        const AccumulatorId id{e.graph[node].payload};
+        const AccumulatorArea& area = e.schedule.accumulators[id];
+        EmittedValue sums = e.memory(e.type(node), false, e.offset(e.arena, area.reduced), 1);
+        if (std::ranges::find(begun, id) != begun.end()) {
+          sums.base = e.offset(first_arena, area.offset + e.schedule.modulus * e.real_bytes());
+          if (e.group != nullptr) sums.base = e.offset(sums.base, e.group, e.real_bytes());
+          for (int64_t& stride : sums.strides) stride *= group_size;
+        }
+        e.set_result(node, sums);
       }
     e.emit_order();
     write_gradients(e);

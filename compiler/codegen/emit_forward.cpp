@@ -130,8 +130,8 @@ Emitter::Carried emit_init_chunk(Emitter& e, const std::vector<AccumulatorId>& s
     in_registers[id.index].assign(static_cast<size_t>(element_count(program.accumulators[id].type.shape)), nothing);
   e.add_contributions(in_registers);
   for (const AccumulatorId id : sums)
-    for (llvm::Value* value : in_registers[id.index]) added.push_back(e.b.CreateSelect(e.valid(), value, e.zero(true)));
-  return added;
+    for (llvm::Value* value : in_registers[id.index]) added.push_back(e.splat(value));
+  return e.counted(std::move(added));
 }
 
 }  // namespace
@@ -157,13 +157,13 @@ llvm::Function* emit_init(ModuleContext& context) {
       for (size_t k = 0; k < so_far.size(); ++k) so_far[k] = e.b.CreateFAdd(so_far[k], added[k]);
       return so_far;
     });
+    // The sums of a register's lanes are left for finish, which adds those of several groups at once.
     size_t at = 0;
-    for (const AccumulatorId id : sums) {
-      const EmittedValue out =
-          e.memory(program.accumulators[id].type, false, e.offset(e.arena, e.schedule.accumulators[id].reduced), 1);
-      e.each(program.accumulators[id].type.shape,
-             [&](const Index& index) { e.store(out, index, e.b.CreateFAdd(e.lane_sum(carried[at++]), e.real(0))); });
-    }
+    for (const AccumulatorId id : sums)
+      for (int64_t k = 0; k < element_count(program.accumulators[id].type.shape); ++k) {
+        llvm::Value* out = e.offset(e.arena, e.schedule.accumulators[id].offset + k * group_size * e.real_bytes());
+        e.b.CreateAlignedStore(e.lane_sums(carried[at++], static_cast<unsigned>(e.schedule.modulus)), out, llvm::Align(64));
+      }
   });
   e.b.CreateRetVoid();
   return e.function;

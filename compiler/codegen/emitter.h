@@ -235,8 +235,11 @@ class Emitter {
   void fill_noise(NoiseId, llvm::Value* first_time, llvm::Value* time_count);
   void fill_group_noise(NoiseId);
   llvm::Value* any(llvm::Value* mask);
-  llvm::Value* lane_sum(llvm::Value* vector);  // a fixed tree: lane i with lane i + half
-  llvm::Value* valid();                        // the lanes that count, of this chunk
+  llvm::Value* lane_sum(llvm::Value* vector);                   // a fixed tree: lane i with lane i + half
+  llvm::Value* lane_sums(llvm::Value* vector, unsigned count);  // the same tree's `count` partial sums
+  llvm::Value* lanes_below(llvm::Value* count);
+  Carried counted(Carried values);  // 0 in lanes that do not count; seldom are there any
+  llvm::Value* valid();             // the lanes that count, of this chunk
   void clear_accumulators();
   void add_accumulated(AccumulatorId, const Contribution&, Carried* in_registers);
   void add_indexed(AccumulatorId, const Contribution&);
