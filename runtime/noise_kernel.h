@@ -31,6 +31,13 @@ struct NoiseBlocks {
     return (a & 0xffffffff) * by;
   }
 
+  static Words exclusive_or(Words a, Words b, uint32_t c) {
+#if defined(__AVX512F__)
+    if constexpr (vector_bytes == 64) return (Words)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, _mm512_set1_epi64(c), 0x96);
+#endif
+    return a ^ b ^ uint64_t { c };
+  }
+
   // The low halves of `low`, and above each the low half of `high`; what is in the high halves does not matter.
   static Words joined(Words low, Words high) {
 #if defined(__AVX512F__)
@@ -56,9 +63,9 @@ struct NoiseBlocks {
 #pragma GCC unroll 8
       for (int i = 0; i < chains; ++i) {
         const Words p0 = multiply_low(c[0][i], philox_multiplier[0]), p1 = multiply_low(c[2][i], philox_multiplier[1]);
-        c[0][i] = (p1 >> 32) ^ c[1][i] ^ uint64_t { k0 };
+        c[0][i] = exclusive_or(p1 >> 32, c[1][i], k0);
         c[1][i] = p1;
-        c[2][i] = (p0 >> 32) ^ c[3][i] ^ uint64_t { k1 };
+        c[2][i] = exclusive_or(p0 >> 32, c[3][i], k1);
         c[3][i] = p0;
       }
       k0 += philox_weyl[0];

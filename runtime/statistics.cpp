@@ -424,6 +424,17 @@ void BlockReduction::merge_equal_levels() {
   }
 }
 
+void BlockReduction::clear() {
+  for (size_t k = 0; k < size_; ++k) {
+    std::vector<Numbers>& sums = stack_[k].partial.gradient.sums;
+    std::ranges::move(sums, std::back_inserter(spares_));
+    sums.clear();
+  }
+  groups_ = 0;
+  size_ = waiting_ = 0;
+  full_levels_.clear();
+}
+
 std::span<double> BlockReduction::next_sums(size_t size) {
   settle();
   if (size_ == stack_.size()) stack_.emplace_back();

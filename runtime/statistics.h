@@ -112,11 +112,7 @@ class BlockReduction {
   // Hands over the groups added so far, of which the first was `first_group`, a multiple of their number rounded up to
   // a power of two; starts anew.
   void move_to(TreeReduction&, int64_t first_group);
-  void clear() {
-    groups_ = 0;
-    size_ = waiting_ = 0;
-    full_levels_.clear();
-  }
+  void clear();
 
  private:
   struct Entry {

@@ -17,6 +17,8 @@ llvm::Instruction* Emitter::marker(const char* name) {
 
 Emitter::Carried Emitter::rolled_loop(llvm::Value* count, Carried initial,
                                       const std::function<Carried(llvm::Value*, Carried)>& body) {
+  // Arrays may have no elements; a turn would touch what lies behind them.
+  if (const auto* known = llvm::dyn_cast<llvm::ConstantInt>(count); known != nullptr && known->isZero()) return initial;
   llvm::BasicBlock* before = b.GetInsertBlock();
   auto* turn = llvm::BasicBlock::Create(b.getContext(), "turn", function);
   auto* done = llvm::BasicBlock::Create(b.getContext(), "done", function);

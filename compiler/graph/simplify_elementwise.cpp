@@ -194,9 +194,9 @@ NodeId Simplifier::sum(NodeId a, NodeId b) {
     // a + (−b) = a − b,  (−a) + b = b − a
     if (is(b, Op::negate)) return as_result(build(Op::sub, {a, of(b)}));
     if (is(a, Op::negate)) return as_result(build(Op::sub, {b, of(a)}));
-    // a c + a c = a (2 c) where 2 c is a number in any precision: the same bits, but for subnormal products
+    // a c + a c = a (2 c) where c and 2 c are normal numbers in any precision: the same bits, but for subnormal products
     if (a == b && type.scalar == Scalar::real && is(a, Op::mul) && graph.is_constant(of(a, 1)) &&
-        std::ranges::all_of(graph.values(of(a, 1)), [](double c) { return std::fabs(c) < 0x1p126; }))
+        std::ranges::all_of(graph.values(of(a, 1)), [](double c) { return 0x1p-126 <= std::fabs(c) && std::fabs(c) < 0x1p126; }))
       return as_result(build(Op::mul, {of(a), build(Op::add, {of(a, 1), of(a, 1)})}));
     return {};
   }

@@ -234,6 +234,34 @@ Mask<B> nonzero(Whole<B> a) {
   return {a.builder, a.builder->whole_nonzero(a.value)};
 }
 
+// Three operations on bits that a builder may have instructions for.
+// a, which has none of the bits of `mask`, with those of b.
+template <class B>
+Whole<B> with_bits(Whole<B> a, Whole<B> b, uint64_t mask) {
+  if constexpr (requires { b.builder->with_bits(a.value, b.value, mask); })
+    return {b.builder, b.builder->with_bits(a.value, b.value, mask)};
+  else return (b & mask) | a;
+}
+// a with the bits of `mask` turned that b has.
+template <class B>
+Whole<B> with_bits_turned(Whole<B> a, Whole<B> b, uint64_t mask) {
+  if constexpr (requires { b.builder->with_bits_turned(a.value, b.value, mask); })
+    return {b.builder, b.builder->with_bits_turned(a.value, b.value, mask)};
+  else return a ^ (b & mask);
+}
+// x and y change places where `bits` has the bit.
+template <class B>
+void exchange(Real<B>& x, Real<B>& y, Whole<B> bits, uint64_t bit) {
+  if constexpr (requires { bits.builder->exchange(x.value, y.value, bits.value, bit); }) {
+    bits.builder->exchange(x.value, y.value, bits.value, bit);
+  } else {
+    const Mask<B> exchanged = nonzero(bits & bit);
+    const Real<B> first = select(exchanged, y, x);
+    y = select(exchanged, x, y);
+    x = first;
+  }
+}
+
 template <class B>
 Real<B> number(Whole<B> a) {
   return {a.builder, a.builder->number(a.value)};

@@ -97,6 +97,39 @@ struct VectorBuilder {
   Whole whole_shift_left(Whole a, int count) { return a << count; }
   Whole whole_shift_right(Whole a, int count) { return a >> count; }
   Mask whole_nonzero(Whole a) { return a != 0; }
+  // In two instructions each, where there are such, what GCC does in more.
+#if defined(__AVX512DQ__)
+  template <int table>
+  static Whole of_three_bits(Whole a, Whole b, uint64_t c) {
+    const auto all = (__m512i)(Whole{} + static_cast<Word>(c));
+    return (Whole)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, all, table);
+  }
+  Whole with_bits(Whole a, Whole b, uint64_t mask)
+    requires(sizeof(Value) == 64)
+  {
+    return of_three_bits<0xf8>(a, b, mask);
+  }
+  Whole with_bits_turned(Whole a, Whole b, uint64_t mask)
+    requires(sizeof(Value) == 64)
+  {
+    return of_three_bits<0x78>(a, b, mask);
+  }
+  void exchange(Value& x, Value& y, Whole bits, uint64_t bit)
+    requires(sizeof(Value) == 64)
+  {
+    const auto all = (__m512i)(Whole{} + static_cast<Word>(bit));
+    const Value first = x;
+    if constexpr (sizeof(T) == 8) {
+      const __mmask8 mask = _mm512_test_epi64_mask((__m512i)bits, all);
+      x = (Value)_mm512_mask_blend_pd(mask, (__m512d)x, (__m512d)y);
+      y = (Value)_mm512_mask_blend_pd(mask, (__m512d)y, (__m512d)first);
+    } else {
+      const __mmask16 mask = _mm512_test_epi32_mask((__m512i)bits, all);
+      x = (Value)_mm512_mask_blend_ps(mask, (__m512)x, (__m512)y);
+      y = (Value)_mm512_mask_blend_ps(mask, (__m512)y, (__m512)first);
+    }
+  }
+#endif
   Value number(Whole a) { return __builtin_convertvector(a, Value); }
   Value scale(Value x, Value k) {
     ALEA_NATIVE_512(double, 8, _mm512_scalef_pd((__m512d)x, (__m512d)k))

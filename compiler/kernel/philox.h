@@ -82,7 +82,9 @@ struct Point {
 template <class B>
 [[gnu::always_inline]] inline Point<B> direction_of_word(Whole<B> word) {
   using F = Format<B>;
-  const Real<B> f = value(((word << 2) >> (F::width - F::mantissa_bits)) | (F::bits_of(1.0) | 1)) - 1.5, z = f * f;
+  constexpr uint64_t drawn = (uint64_t{1} << F::mantissa_bits) - 2;  // bits of f; the last one is 1
+  const Whole<B> one = {word.builder, word.builder->whole_constant(F::bits_of(1.0) | 1)};
+  const Real<B> f = value(with_bits(one, word >> (F::width - F::mantissa_bits - 2), drawn)) - 1.5, z = f * f;
   Real<B> cosine = f, sine = f;
   if constexpr (is_double<B>) {
     cosine = polynomial(z, 1.0, -0x1.3bd3cc9be45a3p+0, 0x1.03c1f081b137bp-2, -0x1.55d3c7dca1afcp-6, 0x1.e1f4fbe98197dp-11,
@@ -94,9 +96,9 @@ template <class B>
     sine = f * polynomial(z, 0x1.921fb6p+0, -0x1.4abbecp-1, 0x1.466b2p-4, -0x1.2f5992p-8);
   }
   const uint64_t top = uint64_t{1} << (F::width - 1);
-  const Real<B> reflected = value(bits(cosine) ^ (word & top));
-  const Mask<B> exchanged = nonzero(word & (top >> 1));
-  return {select(exchanged, sine, reflected), select(exchanged, reflected, sine)};
+  Point<B> point = {value(with_bits_turned(bits(cosine), word, top)), sine};
+  exchange(point.x, point.y, word, top >> 1);
+  return point;
 }
 
 // Box and Muller: √(-2 log u) times a direction.

@@ -189,6 +189,30 @@ TEST_CASE("many quantities merge as each alone", "[statistics]") {
     }
 }
 
+// As after an exception in the middle of a block.
+TEST_CASE("a block that is cleared leaves nothing behind", "[statistics]") {
+  const std::vector<double> objective(64, 1.0);
+  BlockReduction used, fresh;
+  for (int group = 0; group < 11; ++group) {
+    std::ranges::fill(used.next_sums(3), 100.0 * group);
+    used.add<double>(objective);
+  }
+  used.next_sums(3)[0] = 5;
+  used.clear();
+  const auto reduced_by = [&](BlockReduction& block) {
+    TreeReduction tree;
+    for (int group = 0; group < 5; ++group) {
+      std::ranges::fill(block.next_sums(7), group);
+      block.add<double>(objective);
+    }
+    block.move_to(tree, 0);
+    return tree.finish();
+  };
+  const Partial after = reduced_by(used), expected = reduced_by(fresh);
+  CHECK(after.gradient.mean == expected.gradient.mean);
+  CHECK(after.gradient.m2 == expected.gradient.m2);
+}
+
 TEST_CASE("in order, only about log2(groups) partials wait", "[statistics]") {
   TreeReduction reduction;
   for (int64_t group = 0; group < 4096; ++group) reduction.add(0, group, group_partial(group, 64));
