@@ -101,7 +101,7 @@ bool is_init_alone(const Program& program, const Schedule& schedule) {
 // So many groups that a small program's constants, calls and first registers cost little. Most of a group's area is hardly
 // touched: what is stays near the first cache.
 int64_t groups_of_a_call(const ModuleContext& context) {
-  constexpr int64_t most = 16, most_bytes = 80 * 1024;
+  constexpr int64_t most = 16, most_bytes = 96 * 1024;
   int64_t groups = 1;
   if (!context.init_alone) return groups;
   for (const AccumulatorArea& area : context.schedule.accumulators)
