@@ -353,8 +353,8 @@ class Groups {
       if (!all_finite(try_group(number, index))) return report_bad(index);
   }
 
-  // The same group's objectives.
-  std::vector<T> objectives_of(int64_t index) {
+  // A group's objectives, computed once more.
+  std::vector<T> objectives_again(int64_t index) {
     try_group(0, index);
     const T* objectives = workers_[0].objectives<T>().data();
     return {objectives, objectives + (samples_before(index + 1) - samples_before(index))};
@@ -459,7 +459,7 @@ void Driver::run_as(const ParamArrays& params, const RunOptions& options, Estima
   reduction.take_back(std::move(total));
   if (level == 0 && !finite) groups.find_bad(0, 0, done);
   if (const int64_t bad = groups.first_bad(); bad != none) {
-    const std::vector<T> objectives = groups.objectives_of(bad);
+    const std::vector<T> objectives = groups.objectives_again(bad);
     NonFiniteReport report{static_cast<uint64_t>(bad) * group_size, all_finite(std::span<const T>(objectives)), {}};
     report.value = parts.first_non_finite<T>(params, options.seed, report.first_sample, static_cast<int64_t>(objectives.size()),
                                              report.in_gradient);

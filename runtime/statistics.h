@@ -6,57 +6,12 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
-#include <new>
 #include <span>
 #include <vector>
 
+#include "runtime/moments.h"
+
 namespace alea {
-
-// Numbers that begin at a cache line.
-template <class T>
-struct LineAllocator {
-  using value_type = T;
-  static constexpr std::align_val_t line{64};
-  LineAllocator() = default;
-  template <class U>
-  explicit LineAllocator(const LineAllocator<U>&) {}
-  T* allocate(size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), line)); }
-  void deallocate(T* numbers, size_t) { ::operator delete(numbers, line); }
-  bool operator==(const LineAllocator&) const = default;
-};
-using Numbers = std::vector<double, LineAllocator<double>>;
-
-bool all_finite(std::span<const double> values);
-bool all_finite(std::span<const float> values);
-
-// Of one quantity or many at once: the number of samples, their mean, and M2 = Σ count (value - mean)². Groups of which only
-// sums are known wait for others, so that up to sixteen merge in one pass over many quantities: 2^k full groups, in their order,
-// or one group. Then `mean` and `m2` are memory alone.
-struct Moments {
-  double count = 0;
-  Numbers mean, m2;
-  std::vector<Numbers> sums;  // of groups that wait
-};
-// Of one quantity: a group's samples at most, of double or float.
-template <class T>
-void set_moments(Moments&, std::span<const T> samples);
-bool all_finite(const Moments&);  // the means or sums; a sum that is not stays so in every merger
-// Merges the groups that wait, up to sixteen, some quantities at a time, by any thread each; what is in `moments` counts again
-// after `finish`, which returns arrays that are no longer needed.
-class WaitingGroups {
- public:
-  explicit WaitingGroups(Moments& moments);
-  void merge(size_t from, size_t to);
-  std::vector<Numbers> finish();
-
- private:
-  Moments& moments_;
-  std::vector<Numbers> others_;
-  size_t groups_;
-};
-// mean = (n_a mean_a + n_b mean_b) / n, M2 = M2_a + M2_b + n_a n_b / n (mean_b - mean_a)²
-// Leaves of `right` its memory alone; arrays that were in neither and are no longer needed join `spares`.
-void merge(Moments& left, Moments& right, std::vector<Numbers>& spares);
 
 struct Partial {
   Moments objective;  // over samples
@@ -105,8 +60,8 @@ class BlockReduction {
   template <class T>
   bool add(std::span<const T> objective);
   bool gradients_finite();  // of the groups added so far; false where a mean of finite ones overflows
-  // The next 2^k full groups at once, one after another in both, when as many divide the number of those before: to the bit
-  // what adding them alone gives. False where an objective may not be finite.
+  // The next 2^k ≤ 64 full groups at once, one after another in both, when as many divide the number of those before: to the
+  // bit what adding them alone gives. False where an objective may not be finite.
   template <class T>
   bool add_full_groups(std::span<const T> objectives, std::span<const double> gradient_sums);
   // Hands over the groups added so far, of which the first was `first_group`, a multiple of their number rounded up to
@@ -138,18 +93,10 @@ class BlockReduction {
   // The last of them, at their places by the last bits of their number in reverse.
   static constexpr size_t most_together = 64;
   void set_width(size_t width);
-  template <class T>
-  bool set_objectives(const T* objectives, const size_t* places, size_t count);
   void merge_waiting();
   size_t first_waiting_ = 0, waiting_ = 0;
   std::array<size_t, most_together> places_{};
   std::vector<double> mean_, m2_, block_;
 };
-
-// √(M2 / ((n - 1) n)) over n samples; NaN for fewer than two.
-double standard_error_of_samples(const Moments&);
-// √(M2 / ((groups - 1) n)): M2 / (groups - 1) estimates the variance of one sample. NaN below two full groups.
-// Of the quantities from `first` on, as many as there is room for.
-void standard_errors_of_groups(const Moments&, int64_t groups, size_t first, std::span<double> errors);
 
 }  // namespace alea

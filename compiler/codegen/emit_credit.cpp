@@ -3,7 +3,6 @@
 // segment by segment, its sums in the arena.
 //   Q_t = own_t + R, R = later_final + Σ_{k>t} later_k;  A_t = n/(n-1) (Q_t − mean of Q_t over the n samples)
 #include <llvm/IR/Intrinsics.h>
-#include <llvm/IR/MDBuilder.h>
 
 #include "compiler/codegen/emitter.h"
 
@@ -139,59 +138,6 @@ class Credit {
 };
 
 }  // namespace
-
-llvm::Value* Emitter::lane_sums(llvm::Value* vector, unsigned count) {
-  auto width = llvm::cast<llvm::FixedVectorType>(vector->getType())->getNumElements();
-  while (width > count) {
-    width /= 2;
-    std::vector<int> low, high;
-    for (unsigned k = 0; k < width; ++k) {
-      low.push_back(static_cast<int>(k));
-      high.push_back(static_cast<int>(k + width));
-    }
-    vector = b.CreateFAdd(b.CreateShuffleVector(vector, low), b.CreateShuffleVector(vector, high));
-  }
-  return vector;
-}
-
-llvm::Value* Emitter::lane_sum(llvm::Value* vector) { return b.CreateExtractElement(lane_sums(vector, 1), uint64_t{0}); }
-
-llvm::Value* Emitter::valid() {
-  if (valid_ && valid_at_ == before_loops) return valid_;
-  const llvm::IRBuilderBase::InsertPointGuard guard(b);
-  b.SetInsertPoint(before_loops);
-  valid_ = lanes_below(b.CreateSub(sample_count(), chunk));
-  valid_at_ = before_loops;
-  return valid_;
-}
-
-llvm::Value* Emitter::lanes_below(llvm::Value* count) {
-  std::vector<llvm::Constant*> own;
-  for (int lane = 0; lane < lanes; ++lane) own.push_back(b.getInt32(static_cast<uint32_t>(lane)));
-  return b.CreateICmpSLT(llvm::ConstantVector::get(own), splat(b.CreateTrunc(count, b.getInt32Ty())));
-}
-
-Emitter::Carried Emitter::counted(Carried values) {
-  if (values.empty()) return values;
-  llvm::Value* left = b.CreateSub(sample_count(), chunk);
-  auto* some = llvm::BasicBlock::Create(b.getContext(), "some", function);
-  auto* next = llvm::BasicBlock::Create(b.getContext(), "counted", function);
-  llvm::BasicBlock* from = b.GetInsertBlock();
-  b.CreateCondBr(b.CreateICmpSLT(left, i64(lanes)), some, next, llvm::MDBuilder(b.getContext()).createBranchWeights(1, 1'000));
-  b.SetInsertPoint(some);
-  llvm::Value* mask = lanes_below(left);
-  Carried masked;
-  for (llvm::Value* value : values) masked.push_back(b.CreateSelect(mask, value, zero(true)));
-  b.CreateBr(next);
-  b.SetInsertPoint(next);
-  for (size_t k = 0; k < values.size(); ++k) {
-    llvm::PHINode* joined = b.CreatePHI(values[k]->getType(), 2);
-    joined->addIncoming(values[k], from);
-    joined->addIncoming(masked[k], some);
-    values[k] = joined;
-  }
-  return values;
-}
 
 llvm::Function* emit_credit(ModuleContext& context, CreditPart part) {
   Emitter e(context, Phase::step_backward, group_size, "credit_phase");

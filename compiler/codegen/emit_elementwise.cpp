@@ -3,7 +3,6 @@
 #include <llvm/IR/CFG.h>
 #include <llvm/IR/Intrinsics.h>
 #include <llvm/IR/IntrinsicsX86.h>
-#include <llvm/IR/MDBuilder.h>
 
 #include "compiler/codegen/emitter.h"
 #include "compiler/kernel/constants.h"
@@ -161,66 +160,54 @@ struct LlvmBuilder {
     return b.CreateZExt(mask, b.getInt64Ty());
   }
 
-  // A branch that is hardly ever taken, where a lane is no less than a power of two: to a call that gets `passed` in memory, one
-  // after another, where it leaves the last `results` of them changed.
+  // `values`, but where a lane is no less than a power of two, hardly ever, what `call` leaves of them in memory. It gets the
+  // places of x and of the values.
   template <class Call>
-  void where_any(Whole number, uint64_t least, llvm::ArrayRef<Value> passed, llvm::ArrayRef<Value*> results, Call call) {
+  Emitter::Carried where_any(Whole number, uint64_t least, Value x, Emitter::Carried values, Call call) {
     // Where one is no less than a power of two, the bits of all are.
     llvm::Value* any = number;
     for (int count = emitter.lanes / 2; lanes && count >= register_lanes; count /= 2)
       any = b.CreateOr(b.CreateShuffleVector(any, lanes_from(0, count)), b.CreateShuffleVector(any, lanes_from(count, count)));
-    auto* cold = llvm::BasicBlock::Create(b.getContext(), "large", emitter.function);
-    auto* next = llvm::BasicBlock::Create(b.getContext(), "usual", emitter.function);
-    llvm::BasicBlock* from = b.GetInsertBlock();
-    b.CreateCondBr(b.CreateICmpNE(lanes_of(any, least), emitter.i64(0)), cold, next,
-                   llvm::MDBuilder(b.getContext()).createBranchWeights(1, 1'000'000));
-    b.SetInsertPoint(cold);
-    const llvm::Align align(sizeof(T));
-    std::vector<llvm::Value*> places;
-    for (Value value : passed) {
-      const int64_t count = lanes ? emitter.lanes : 1, at = static_cast<int64_t>(places.size()) * count * emitter.real_bytes();
-      places.push_back(emitter.offset(emitter.call_area(), at));
-      b.CreateAlignedStore(value, places.back(), align);
-    }
-    call(places);
-    std::vector<Value> changed;
-    for (size_t k = places.size() - results.size(); k < places.size(); ++k)
-      changed.push_back(b.CreateAlignedLoad(passed[k]->getType(), places[k], align));
-    b.CreateBr(next);
-    b.SetInsertPoint(next);
-    for (size_t k = 0; k < results.size(); ++k) {
-      llvm::PHINode* result = b.CreatePHI(changed[k]->getType(), 2);
-      result->addIncoming(*results[k], from);
-      result->addIncoming(changed[k], cold);
-      *results[k] = result;
-    }
+    const auto changed = [&](Emitter::Carried usual) {
+      const llvm::Align align(sizeof(T));
+      const int64_t bytes = (lanes ? emitter.lanes : 1) * emitter.real_bytes();
+      std::vector<llvm::Value*> places;
+      const auto keep = [&](Value value) {
+        places.push_back(emitter.offset(emitter.call_area(), static_cast<int64_t>(places.size()) * bytes));
+        b.CreateAlignedStore(value, places.back(), align);
+      };
+      keep(x);
+      for (Value value : usual) keep(value);
+      call(places);
+      for (size_t k = 0; k < usual.size(); ++k) usual[k] = b.CreateAlignedLoad(usual[k]->getType(), places[k + 1], align);
+      return usual;
+    };
+    return emitter.unless(b.CreateICmpNE(lanes_of(any, least), emitter.i64(0)), std::move(values), changed);
   }
 
   void large(elementary::Large function, Whole number, uint64_t least, Value x, Value& first, Value& second) {
-    where_any(number, least, {x, first, second}, {&first, &second}, [&](const std::vector<llvm::Value*>& places) {
+    const Emitter::Carried both = where_any(number, least, x, {first, second}, [&](const std::vector<llvm::Value*>& places) {
       llvm::Type *pointer = b.getPtrTy(), *word = b.getInt64Ty();
       b.CreateCall(emitter.external(emitter.symbol("large_values"), {word, word, word, pointer, pointer, pointer}),
                    {emitter.i64(static_cast<int64_t>(function)), emitter.i64(lanes ? emitter.lanes : 1), lanes_of(number, least),
                     places[0], places[1], places[2]});
     });
+    first = both[0];
+    second = both[1];
   }
 
-  using Function = elementary::Real<LlvmBuilder> (*)(elementary::Real<LlvmBuilder>);
-  Value usual_or(Value usual, Whole number, uint64_t least, const char* name, Function any, Value x) {
+  Value exp_or(Value usual, Whole number, uint64_t least, Value x) {
     // One number is not worth a branch.
-    if (!lanes) return any({this, x}).value;
-    where_any(number, least, {x, usual}, {&usual}, [&](const std::vector<llvm::Value*>& places) {
-      llvm::Function* function = emitter.context.module.getFunction(lanes_name(name));
-      if (function == nullptr) function = function_in_memory(lanes_name(name), any, x->getType());
-      b.CreateCall(function, {places[0], places[1]});
-    });
-    return usual;
+    if (!lanes) return elementary::exp_of_any(elementary::Real<LlvmBuilder>{this, x}).value;
+    return where_any(number, least, x, {usual}, [&](const std::vector<llvm::Value*>& places) {
+      b.CreateCall(exp_in_memory(x->getType()), {places[0], places[1]});
+    })[0];
   }
 
-  std::string lanes_name(const char* name) const { return std::string(name) + "_" + std::to_string(emitter.lanes); }
-
-  // (from, to)
-  llvm::Function* function_in_memory(const std::string& name, Function body, llvm::Type* type) {
+  // The module's function (from, to).
+  llvm::Function* exp_in_memory(llvm::Type* type) {
+    const std::string name = "exp_of_any_" + std::to_string(emitter.lanes);
+    if (llvm::Function* there = emitter.context.module.getFunction(name)) return there;
     llvm::Type* pointer = b.getPtrTy();
     auto* function = llvm::Function::Create(llvm::FunctionType::get(b.getVoidTy(), {pointer, pointer}, false),
                                             llvm::GlobalValue::InternalLinkage, name, emitter.context.module);
@@ -230,8 +217,8 @@ struct LlvmBuilder {
     const llvm::IRBuilderBase::InsertPointGuard guard(b);
     b.SetInsertPoint(llvm::BasicBlock::Create(b.getContext(), "entry", function));
     const llvm::Align align(sizeof(T));
-    const Value result = body({this, b.CreateAlignedLoad(type, function->getArg(0), align)}).value;
-    b.CreateAlignedStore(result, function->getArg(1), align);
+    const elementary::Real<LlvmBuilder> x{this, b.CreateAlignedLoad(type, function->getArg(0), align)};
+    b.CreateAlignedStore(elementary::exp_of_any(x).value, function->getArg(1), align);
     b.CreateRetVoid();
     return function;
   }

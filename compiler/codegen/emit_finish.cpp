@@ -53,6 +53,9 @@ void sum_over_lanes(Emitter& e, const Run& run) {
   });
 }
 
+// Where these are, of all groups: [element][group], the elements as far apart as slots.
+int64_t group_sums_at(const Emitter& e, int64_t slots) { return slots + e.schedule.modulus * e.real_bytes(); }
+
 // The sums that init has begun in the first `modulus` lanes of the slots, of all groups of a call: lane g of those behind them in
 // the first group's slots becomes group g's. By the tree of lane_sum, halves of two vectors at once, whose groups then lie in
 // turns: in order at the end, where the vectors were in the order of the groups' bits in reverse.
@@ -72,11 +75,13 @@ void sum_groups(Emitter& e, const Run& run) {
     return e.b.CreateFAdd(e.b.CreateShuffleVector(first, other, low), e.b.CreateShuffleVector(first, other, high));
   };
   e.rolled_loop(e.i64(run.count), {}, [&](llvm::Value* i, const Emitter::Carried&) -> Emitter::Carried {
-    llvm::Value* slots = e.offset(e.offset(e.arena, run.slots), i, group_size * e.real_bytes());
+    const int64_t element_bytes = group_size * e.real_bytes();
+    llvm::Value* slots = e.offset(e.offset(e.arena, run.slots), i, element_bytes);
+    llvm::Value* sums_of_all = e.offset(e.offset(e.arena, group_sums_at(e, run.slots)), i, element_bytes);
     for (int64_t first = 0; first < e.context.most_groups; first += block) {
       std::vector<llvm::Value*> vectors(static_cast<size_t>(block));
       for (size_t g = 0, reversed = 0; g < vectors.size(); ++g) {
-        llvm::Value* from = e.offset(slots, (first + static_cast<int64_t>(g)) * e.schedule.scratch);
+        llvm::Value* from = e.offset(slots, (first + static_cast<int64_t>(g)) * e.context.group_bytes);
         vectors[reversed] = e.b.CreateAlignedLoad(type, from, llvm::Align(64));
         size_t bit = vectors.size() / 2;
         for (; (reversed & bit) != 0; bit /= 2) reversed ^= bit;
@@ -90,7 +95,7 @@ void sum_groups(Emitter& e, const Run& run) {
       }
       // A sum of -0 alone is one of 0.
       llvm::Value* sum = e.b.CreateFAdd(vectors[0], llvm::Constant::getNullValue(vectors[0]->getType()));
-      e.b.CreateAlignedStore(sum, e.offset(slots, (modulus + first) * e.real_bytes()), llvm::Align(8));
+      e.b.CreateAlignedStore(sum, e.offset(sums_of_all, first * e.real_bytes()), llvm::Align(8));
     }
     return {};
   });
@@ -164,7 +169,7 @@ llvm::Function* emit_finish(ModuleContext& context) {
         const AccumulatorArea& area = e.schedule.accumulators[id];
         EmittedValue sums = e.memory(e.type(node), false, e.offset(e.arena, area.reduced), 1);
         if (std::ranges::find(begun, id) != begun.end()) {
-          sums.base = e.offset(first_arena, area.offset + e.schedule.modulus * e.real_bytes());
+          sums.base = e.offset(first_arena, group_sums_at(e, area.offset));
           if (e.group != nullptr) sums.base = e.offset(sums.base, e.group, e.real_bytes());
           for (int64_t& stride : sums.strides) stride *= group_size;
         }

@@ -71,7 +71,7 @@ void Emitter::fill_group_noise(NoiseId noise) {
       noise_function(uniform_law ? offsetof(NoiseFunctions, group_uniform) : offsetof(NoiseFunctions, group_normal));
   auto* signature = llvm::FunctionType::get(b.getVoidTy(), {word, word, word, word, word, b.getPtrTy()}, false);
   b.CreateCall(signature, fill,
-               {noise_key(noise), first_sample(), group_count(), i64(schedule.scratch),
+               {noise_key(noise), first_sample(), group_count(), i64(context.group_bytes),
                 i64(element_count(graph.shape(area.node))), offset(arena, area.offset)});
 }
 

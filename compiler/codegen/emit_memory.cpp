@@ -1,5 +1,7 @@
-// Loops over elements, lanes, steps and groups; addresses, loading and storing; buffers of a phase.
+// Loops over elements, lanes, steps and groups; sums over lanes and the lanes that count; addresses, loading and storing; buffers
+// of a phase.
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/MDBuilder.h>
 
 #include "compiler/codegen/emitter.h"
 #include "dsl/diagnostic.h"
@@ -87,13 +89,75 @@ void Emitter::groups(const std::function<void()>& body) {
   if (context.most_groups == 1) return body();
   rolled_loop(group_count(), {}, [&](llvm::Value* i, const Carried&) -> Carried {
     group = i;
-    arena = offset(whole_arena_, group, schedule.scratch);
+    arena = offset(whole_arena_, group, context.group_bytes);
     before_loops = before_body = marker("group");
     body();
     return {};
   });
   group = nullptr;
   arena = whole_arena_;
+}
+
+Emitter::Carried Emitter::unless(llvm::Value* rare, Carried usual, const std::function<Carried(Carried)>& otherwise) {
+  auto* other = llvm::BasicBlock::Create(b.getContext(), "rare", function);
+  auto* next = llvm::BasicBlock::Create(b.getContext(), "usual", function);
+  llvm::BasicBlock* from = b.GetInsertBlock();
+  b.CreateCondBr(rare, other, next, llvm::MDBuilder(b.getContext()).createBranchWeights(1, 1'000'000));
+  b.SetInsertPoint(other);
+  const Carried instead = otherwise(usual);
+  other = b.GetInsertBlock();
+  b.CreateBr(next);
+  b.SetInsertPoint(next);
+  for (size_t k = 0; k < usual.size(); ++k) {
+    llvm::PHINode* joined = b.CreatePHI(usual[k]->getType(), 2);
+    joined->addIncoming(usual[k], from);
+    joined->addIncoming(instead[k], other);
+    usual[k] = joined;
+  }
+  return usual;
+}
+
+// --- lanes
+
+llvm::Value* Emitter::lane_sums(llvm::Value* vector, unsigned count) {
+  auto width = llvm::cast<llvm::FixedVectorType>(vector->getType())->getNumElements();
+  while (width > count) {
+    width /= 2;
+    std::vector<int> low, high;
+    for (unsigned k = 0; k < width; ++k) {
+      low.push_back(static_cast<int>(k));
+      high.push_back(static_cast<int>(k + width));
+    }
+    vector = b.CreateFAdd(b.CreateShuffleVector(vector, low), b.CreateShuffleVector(vector, high));
+  }
+  return vector;
+}
+
+llvm::Value* Emitter::lane_sum(llvm::Value* vector) { return b.CreateExtractElement(lane_sums(vector, 1), uint64_t{0}); }
+
+llvm::Value* Emitter::valid() {
+  if (valid_ && valid_at_ == before_loops) return valid_;
+  const llvm::IRBuilderBase::InsertPointGuard guard(b);
+  b.SetInsertPoint(before_loops);
+  valid_ = lanes_below(b.CreateSub(sample_count(), chunk));
+  valid_at_ = before_loops;
+  return valid_;
+}
+
+llvm::Value* Emitter::lanes_below(llvm::Value* count) {
+  std::vector<llvm::Constant*> own;
+  for (int lane = 0; lane < lanes; ++lane) own.push_back(b.getInt32(static_cast<uint32_t>(lane)));
+  return b.CreateICmpSLT(llvm::ConstantVector::get(own), splat(b.CreateTrunc(count, b.getInt32Ty())));
+}
+
+Emitter::Carried Emitter::counted(Carried values) {
+  if (values.empty()) return values;
+  llvm::Value* left = b.CreateSub(sample_count(), chunk);
+  return unless(b.CreateICmpSLT(left, i64(lanes)), std::move(values), [&](Carried all) {
+    llvm::Value* mask = lanes_below(left);
+    for (llvm::Value*& value : all) value = b.CreateSelect(mask, value, zero(true));
+    return all;
+  });
 }
 
 // --- memory
@@ -229,7 +293,7 @@ EmittedValue Emitter::new_buffer(const Type& type, bool with_lanes, NodeId owner
   const int64_t at = scratch.allocate(bytes);
   if (owner) owned_.push_back({plan.last_use[owner], at, bytes});
   context.scratch_bytes = std::max(context.scratch_bytes, scratch.peak());
-  return memory(type, with_lanes, offset(whole_arena_, context.most_groups * schedule.scratch + at), lanes);
+  return memory(type, with_lanes, offset(whole_arena_, context.most_groups * context.group_bytes + at), lanes);
 }
 
 void Emitter::release_after(uint32_t position) {

@@ -98,6 +98,14 @@ bool is_init_alone(const Program& program, const Schedule& schedule) {
          (!schedule.options.gradient || !program.has_gradient || schedule.one_sweep);
 }
 
+// From a group's area to the next one's: that the same places of all do not share a few sets of the first cache, the golden
+// section of its 64 lines, 25, and some times 64.
+int64_t group_distance(const ModuleContext& context) {
+  constexpr int64_t line = 64, lines = 64, apart = 25;
+  const int64_t bytes = context.schedule.scratch;
+  return bytes + ((apart - bytes / line) % lines + lines) % lines * line;
+}
+
 // So many groups that a small program's constants, calls and first registers cost little. Most of a group's area is hardly
 // touched: what is stays near the first cache.
 int64_t groups_of_a_call(const ModuleContext& context) {
@@ -106,7 +114,7 @@ int64_t groups_of_a_call(const ModuleContext& context) {
   if (!context.init_alone) return groups;
   for (const AccumulatorArea& area : context.schedule.accumulators)
     if (area.form == AccumulatorForm::product) return groups;
-  while (groups < most && 2 * groups * context.schedule.scratch <= most_bytes) groups *= 2;
+  while (groups < most && 2 * groups * group_distance(context) <= most_bytes) groups *= 2;
   return groups;
 }
 
@@ -171,14 +179,16 @@ EmittedModule emit_module_within(const Program& program, const std::vector<Credi
   with_gradient.init_alone = is_init_alone(program, whole);
   alone.init_alone = is_init_alone(program, forward);
   out.most_groups = std::min(groups_of_a_call(with_gradient), groups_of_a_call(alone));
-  with_gradient.most_groups = alone.most_groups = out.most_groups;
   ModuleContext shared{program, options, whole, *out.module};
+  for (ModuleContext* context : {&with_gradient, &alone, &shared}) {
+    context->most_groups = out.most_groups;
+    context->group_bytes = out.most_groups > 1 ? group_distance(*context) : context->schedule.scratch;
+  }
   emit_entry(shared, "alea_uniform", {emit_uniform_phase(shared)});
   emit_entry(alone, "alea_forward", forward_phases(alone));
   if (program.has_gradient) emit_entry(with_gradient, "alea_gradient", gradient_phases(with_gradient));
-  const int64_t scratch = std::max(with_gradient.scratch_bytes, shared.scratch_bytes);
-  out.workspace_bytes =
-      std::max(out.most_groups * forward.scratch + alone.scratch_bytes, out.most_groups * whole.scratch + scratch);
+  for (const ModuleContext* context : {&with_gradient, &alone, &shared})
+    out.workspace_bytes = std::max(out.workspace_bytes, out.most_groups * context->group_bytes + context->scratch_bytes);
   out.segment = whole.segment;
   for (uint32_t node = 0; node < program.graph.size() && !out.loops_over_arrays; ++node)
     out.loops_over_arrays = element_count(program.graph.type(NodeId{node}).shape) > register_elements;

@@ -43,8 +43,8 @@ struct ModuleContext {
   int64_t scratch_bytes = 0;  // the largest that a function asked for
   // Init is all there is to compute: it writes the objectives itself.
   bool init_alone = false;
-  // Several groups a call, each with an area of its own in the arena, schedule.scratch bytes apart; scratch follows them.
-  int64_t most_groups = 1;
+  // Several groups a call, each with an area of its own in the arena, group_bytes apart; scratch follows them.
+  int64_t most_groups = 1, group_bytes = 0;
 };
 
 // Where some steps' values of an operand are: in a ring of the arena, or on the tape, backwards.
@@ -119,6 +119,8 @@ class Emitter {
   // `count` turns of body(i, carried) → carried; at most `register_elements` turns are unrolled.
   Carried loop(int64_t count, Carried initial, const std::function<Carried(llvm::Value*, Carried)>& body);
   Carried rolled_loop(llvm::Value* count, Carried initial, const std::function<Carried(llvm::Value*, Carried)>& body);
+  // `usual`, or what `otherwise` makes of it where `rare` is true, hardly ever: behind a branch.
+  Carried unless(llvm::Value* rare, Carried usual, const std::function<Carried(Carried)>& otherwise);
   void each(const Shape&, const std::function<void(const Index&)>& body);
   void groups(const std::function<void()>& body);  // of the call; sets `group` and `arena`
   void chunks(const std::function<void()>& body);  // over the group; sets `chunk` and `before_loops`

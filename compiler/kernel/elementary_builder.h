@@ -27,9 +27,9 @@
 //   void large(Large, Whole count, uint64_t least, Value x, Value& first, Value& second)
 //                                         first and second stay, but become what large_values (elementary_large.h) gives for x
 //                                         where count ≥ least, a power of two. Almost never is it in any lane.
-//   Value usual_or(Value usual, Whole count, uint64_t least, const char* name, Real<B> (*any)(Real<B>), Value x)
-//                                         usual, or any(x) where count ≥ least, a power of two, in some lane: for this the two
-//                                         are the same to the bit in lanes where it is not. Seldom is it in any.
+//   Value exp_or(Value usual, Whole count, uint64_t least, Value x)
+//                                         usual, or exp_of_any(x) (elementary_table.h) where count ≥ least, a power of two, in
+//                                         some lane; where it is not, the two are the same to the bit. Seldom is it in any.
 // Functions never branch on a value; they compute all cases and select.
 #pragma once
 #include <bit>

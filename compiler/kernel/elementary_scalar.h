@@ -56,9 +56,8 @@ struct ScalarBuilder {
   T look_up(const T (&table)[n], Whole index) {
     return table[index % n];
   }
-  T usual_or(T usual, Whole count, uint64_t least, const char*,
-             elementary::Real<ScalarBuilder> (*any)(elementary::Real<ScalarBuilder>), T x) {
-    return count < least ? usual : any({this, x}).value;
+  T exp_or(T usual, Whole count, uint64_t least, T x) {
+    return count < least ? usual : exp_of_any(elementary::Real<ScalarBuilder>{this, x}).value;
   }
   void large(Large function, Whole count, uint64_t least, T x, T& first, T& second) {
     if (count < least) return;

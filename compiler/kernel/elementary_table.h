@@ -172,7 +172,7 @@ Real<B> exp(Real<B> x) {
   const Real<B> power = value(entry + (bits(shifted) << (F::mantissa_bits - std::countr_zero(static_cast<unsigned>(n)))));
   const Real<B> usual = fma(power, exp_less_one(r), power);
   const Whole<B> count = bits(shifted) ^ F::bits_of(rounder);
-  return {x.builder, x.builder->usual_or(usual.value, count.value, uint64_t{2} * n * most, "exp_of_any", exp_of_any<B>, x.value)};
+  return {x.builder, x.builder->exp_or(usual.value, count.value, uint64_t{2} * n * most, x.value)};
 }
 
 // x = 2^e m, m in [¾, 3/2).

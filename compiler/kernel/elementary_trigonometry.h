@@ -44,11 +44,12 @@ struct SinCos {
 // sin and cos of quadrant pi/2 + r.
 template <class B>
 SinCos<B> of_quadrant(Real<B> r, Whole<B> quadrant) {
-  const Real<B> s = sin_polynomial(r), c = cos_polynomial(r);
-  const Mask<B> swap = nonzero(quadrant & 1);
-  const int to_sign = Format<B>::width - 2;
-  const Real<B> sine = select(swap, c, s), cosine = select(swap, s, c);
-  return {value(bits(sine) ^ ((quadrant & 2) << to_sign)), value(bits(cosine) ^ (((quadrant + 1) & 2) << to_sign))};
+  SinCos<B> both{sin_polynomial(r), cos_polynomial(r)};
+  exchange(both.sin, both.cos, quadrant, 1);
+  constexpr int to_sign = Format<B>::width - 2;
+  constexpr uint64_t sign = uint64_t{2} << to_sign;
+  return {value(with_bits_turned(bits(both.sin), quadrant << to_sign, sign)),
+          value(with_bits_turned(bits(both.cos), (quadrant + 1) << to_sign, sign))};
 }
 
 // x = quadrant pi/2 + r mod 2 pi with |r| at most pi/4 and a rounding; only the last two bits of the quadrant count. The count

@@ -188,10 +188,9 @@ struct VectorBuilder {
     for (int i = 0; i < lanes; ++i) any |= mask[i];
     return any != 0;
   }
-  Value usual_or(Value usual, Whole count, uint64_t least, const char*,
-                 elementary::Real<VectorBuilder> (*of_any)(elementary::Real<VectorBuilder>), Value x) {
+  Value exp_or(Value usual, Whole count, uint64_t least, Value x) {
     if (any(count >= static_cast<Word>(least))) [[unlikely]]
-      return of_any({this, x}).value;
+      return exp_of_any(elementary::Real<VectorBuilder>{this, x}).value;
     return usual;
   }
   void large(Large function, Whole count, uint64_t least, Value x, Value& first, Value& second) {

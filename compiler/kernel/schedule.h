@@ -52,7 +52,7 @@ enum class AccumulatorForm : uint8_t {
 struct AccumulatorArea {
   AccumulatorForm form = AccumulatorForm::unused;
   int64_t offset = 0;   // of the slots
-  int64_t reduced = 0;  // of the sums over lanes, [element]; for targets without the sample axis
+  int64_t reduced = 0;  // of the sums over lanes, [element]; for targets without the sample axis, unless init begins them
 };
 
 struct Schedule {

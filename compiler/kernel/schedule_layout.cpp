@@ -30,18 +30,9 @@ class Layout {
     out_.tape = take(end_, out_.record_bytes * out_.segment);
     if (out_.has_checkpoints(program_)) lay_out_checkpoints();
     out_.scratch = align(end_);
-    if (program_.horizon == 0 && out_.scratch <= largest_of_many) out_.scratch = spread(out_.scratch);
   }
 
  private:
-  // Areas of several groups may lie one after another. That the same places of all do not share a few sets of the first cache,
-  // each begins the golden section of 64 lines behind the last: 25 and some times 64.
-  static constexpr int64_t largest_of_many = 64 << 10;
-  static int64_t spread(int64_t bytes) {
-    constexpr int64_t line = 64, lines = 64, apart = 25;
-    return bytes + ((apart - bytes / line) % lines + lines) % lines * line;
-  }
-
   // [element][64], of what is kept as numbers whatever its type.
   int64_t number_bytes(const Type& type) const { return element_count(type.shape) * group_size * out_.options.real_bytes; }
   static int64_t take(int64_t& end, int64_t bytes, int64_t to = alignment) {
