@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t most_elements_shown = 8;
+constexpr size_t most_elements_shown = 8, most_estimators_shown = 24, most_names_shown = 3;
 
 // JSON has no NaN and no infinity: null.
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
@@ -32,6 +32,32 @@ double norm(const std::vector<double>& values) {
   double sum = 0;
   for (const double value : values) sum += value * value;
   return std::sqrt(sum);
+}
+
+// "x reparam, k score"; of many nodes "reparam of 4999 nodes (x, y, z, …), score of k".
+std::string estimators_text(const std::vector<ReportedEstimator>& estimators) {
+  std::vector<std::string> list;
+  std::vector<std::pair<std::string, std::vector<std::string>>> nodes_by_estimator;
+  for (const ReportedEstimator& e : estimators) {
+    if (e.estimator == "none") continue;
+    const std::string bias = e.unbiased ? "" : fmt::format(" (biased: {})", e.bias);
+    list.push_back(fmt::format("{} {}{}", e.node, e.estimator, bias));
+    auto same =
+        std::ranges::find(nodes_by_estimator, e.estimator + bias, &std::pair<std::string, std::vector<std::string>>::first);
+    if (same == nodes_by_estimator.end()) same = nodes_by_estimator.insert(same, {e.estimator + bias, {}});
+    same->second.push_back(e.node);
+  }
+  if (list.size() <= most_estimators_shown) return fmt::format("{}", fmt::join(list, ", "));
+  list.clear();
+  for (auto& [estimator, nodes] : nodes_by_estimator) {
+    const size_t count = nodes.size();
+    const bool all = count <= most_names_shown;
+    if (!all) nodes.resize(most_names_shown);
+    const std::string names = fmt::format("{}", fmt::join(nodes, ", "));
+    list.push_back(all ? fmt::format("{} of {}", estimator, names)
+                       : fmt::format("{} of {} nodes ({}, …)", estimator, count, names));
+  }
+  return fmt::format("{}", fmt::join(list, ", "));
 }
 
 }  // namespace
@@ -73,11 +99,8 @@ std::string report_text(const Report& report, bool colour) {
   if (summarised) text += "\n|d …| is the norm of a large array's gradient; --json gives every element.\n";
 
   if (report.has_gradient && !report.estimators.empty()) {
-    std::vector<std::string> list;
-    for (const ReportedEstimator& e : report.estimators)
-      if (e.estimator != "none")
-        list.push_back(fmt::format("{} {}{}", e.node, e.estimator, e.unbiased ? "" : fmt::format(" (biased: {})", e.bias)));
-    if (!list.empty()) text += fmt::format("\nestimators: {}\n", fmt::join(list, ", "));
+    const std::string estimators = estimators_text(report.estimators);
+    if (!estimators.empty()) text += fmt::format("\nestimators: {}\n", estimators);
   }
   if (report.has_gradient && !report.bias.empty()) text += fmt::format("the gradient is biased ({})\n", report.bias);
   return text;

@@ -1,4 +1,6 @@
 // The command from outside: exit statuses, the shape of its JSON, what it says when it is called wrongly.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 
@@ -107,6 +109,15 @@ TEST_CASE("grad as JSON has the documented shape") {
   CHECK(json.at("estimators").at("x") == Json{{"name", "reparam"}, {"unbiased", true}});
   CHECK(json.at("seconds").at("compile").is_number());
   CHECK(json.at("seconds").at("run").is_number());
+}
+
+TEST_CASE("the estimators of many nodes are counted, and some named") {
+  std::string model = "graph g {\n  param p: real = 0.3\n";
+  for (int k = 0; k < 40; ++k) model += fmt::format("  x{} ~ normal(p, 1)\n  cost x{}\n", k, k);
+  const auto of = [](const std::string& text) { return command("grad - --samples 64", text).out; };
+  CHECK_THAT(of(model + "}\n"), Contains("estimators: reparam of 40 nodes (x0, x1, x2, …)\n"));
+  CHECK_THAT(of(model + "  y ~ poisson(exp(p))\n  cost y\n}\n"), Contains("reparam of 40 nodes (x0, x1, x2, …), score of y\n"));
+  CHECK_THAT(of(toy), Contains("estimators: x reparam, b enumerate") || Contains("estimators: b enumerate, x reparam"));
 }
 
 TEST_CASE("run as JSON is grad's without the gradient, and a model without params has an empty one") {
