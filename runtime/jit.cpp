@@ -8,6 +8,7 @@
 #include <llvm/Config/llvm-config.h>
 #include <llvm/ExecutionEngine/Orc/ExecutionUtils.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/IR/Instructions.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/SmallVectorMemoryBuffer.h>
@@ -57,15 +58,25 @@ llvm::CodeGenOptLevel effort_for(const llvm::Module& module) {
   return any ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Default;
 }
 
-// Instructions are selected block by block, and where thousands read one constant each may look at all the others. From the
-// last on, so that each is moved once.
+// Instructions are selected block by block: each load of a block is compared with all others of it, and where thousands read one
+// constant each may look at all the others. From the last on, so that each instruction is moved once.
 void split_long_blocks(llvm::Function& function) {
   constexpr int longest = 500;
+  constexpr uint64_t most_loads = 1'000, register_bits = 512;
+  const bool long_function = function.getInstructionCount() > longest_optimised;
   std::vector<llvm::Instruction*> firsts;
   for (llvm::BasicBlock& block : function) {
     int count = 0;
-    for (auto at = block.getFirstNonPHIIt(); !at->isTerminator(); ++at)
-      if (++count % longest == 0) firsts.push_back(&*at);
+    uint64_t loads = 0;
+    for (auto at = block.getFirstNonPHIIt(); !at->isTerminator(); ++at) {
+      ++count;
+      if (llvm::isa<llvm::LoadInst>(*at))
+        loads += std::max<uint64_t>(1, at->getType()->getPrimitiveSizeInBits().getFixedValue() / register_bits);
+      if (loads < most_loads && !(long_function && count >= longest)) continue;
+      firsts.push_back(&*at);
+      count = 0;
+      loads = 0;
+    }
   }
   for (llvm::Instruction* first : std::views::reverse(firsts)) first->getParent()->splitBasicBlock(first);
 }
@@ -75,8 +86,7 @@ std::string generate(llvm::Module& module, llvm::TargetMachine& machine, llvm::C
   llvm::raw_svector_ostream stream(bytes);
   auto& target = static_cast<llvm::LLVMTargetMachine&>(machine);
   target.setOptLevel(effort_for(module));
-  for (llvm::Function& function : module)
-    if (function.getInstructionCount() > longest_optimised) split_long_blocks(function);
+  for (llvm::Function& function : module) split_long_blocks(function);
   llvm::legacy::PassManager passes;
   auto* functions = new llvm::MachineModuleInfoWrapperPass(&target);
   llvm::TargetPassConfig* config = target.createPassConfig(passes);

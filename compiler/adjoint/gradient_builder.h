@@ -121,7 +121,9 @@ struct GradientBuilder {
 
   NodeTable<Downstream> find_downstream_in_program(const GraphDraw& draw);
 
-  NodeId later_costs(Targets targets, Phase region);
+  std::map<std::pair<Phase, size_t>, NodeId> cost_sums;  // by region and bit
+  NodeId costs_of_bit(size_t bit, Phase region);
+  NodeId sum_of_costs(Targets targets, Targets (*target)(size_t), Phase region);
 
   std::string cost_list(Targets targets) const;
 

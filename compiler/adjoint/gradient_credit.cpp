@@ -36,12 +36,32 @@ NodeId GradientBuilder::element_cost(const GraphDraw& draw, const Downstream& re
   return op(Op::select, {graph.constant(Type{Scalar::boolean, 0, draw.batch}, mask), rows, zero()});
 }
 
+// The costs of a region that share a bit.
+NodeId GradientBuilder::costs_of_bit(size_t bit, Phase region) {
+  const auto [place, is_new] = cost_sums.try_emplace({region, bit});
+  if (!is_new) return place->second;
+  NodeId total;
+  for (size_t c = model.costs.size(); c-- > 0;)
+    if (!model.costs[c].control && model.costs[c].region == region && cost_bit(c) == bit)
+      total = sum(total, make_sum_all(graph, weighted(c)));
+  return place->second = total;
+}
+
+// The last costs first: draws that reach all costs from some one on share their sums.
+NodeId GradientBuilder::sum_of_costs(Targets targets, Targets (*target)(size_t), Phase region) {
+  NodeId total;
+  for (size_t bit = max_costs; bit-- > 0;)
+    if (targets & target(bit)) total = sum(total, costs_of_bit(bit, region));
+  return total;
+}
+
 NodeId GradientBuilder::own_costs(const GraphDraw& draw, Targets targets, const Row* row) {
   NodeId scalar, elements;
   bool single = element_count(draw.batch) == 1;
+  if (single && !row) return sum_of_costs(targets, own_target, draw.region);
   NodeTable<Downstream> downstream;
   if (!single) downstream = find_downstream_in_program(draw);
-  for (size_t c = 0; c < model.costs.size(); ++c) {
+  for (size_t c = model.costs.size(); c-- > 0;) {
     const GraphCost& cost = model.costs[c];
     if (cost.control || cost.region != draw.region || !(targets & own_target(cost_bit(c)))) continue;
     NodeId value = row ? row->costs[c] : weighted(c);
@@ -90,28 +110,27 @@ NodeTable<Downstream> GradientBuilder::find_downstream_in_program(const GraphDra
   return result;
 }
 
-NodeId GradientBuilder::later_costs(Targets targets, Phase region) {
-  NodeId total;
-  for (size_t c = 0; c < model.costs.size(); ++c) {
-    if (model.costs[c].control || model.costs[c].region != region || !(targets & later_target(cost_bit(c)))) continue;
-    total = sum(total, make_sum_all(graph, weighted(c)));
-  }
-  return total;
-}
-
 std::string GradientBuilder::cost_list(Targets targets) const {
+  constexpr int most_named = 6;
+  const bool several = std::ranges::count(model.costs, false, &GraphCost::control) > 1;
   std::string text;
+  int named = 0, more = 0;
   for (size_t c = 0; c < model.costs.size(); ++c) {
     bool own = targets & own_target(cost_bit(c)), later = targets & later_target(cost_bit(c));
     if (model.costs[c].control || (!own && !later)) continue;
-    std::string word = model.costs[c].region == Phase::final ? "final" : model.maximise ? "reward" : "cost";
-    if (std::ranges::count(model.costs, false, &GraphCost::control) > 1 && model.costs[c].region != Phase::final)
-      word += " " + std::to_string(c + 1);
+    if (named == most_named) {
+      ++more;
+      continue;
+    }
+    ++named;
+    const bool final = model.costs[c].region == Phase::final;
+    std::string word = final ? "final" : model.maximise ? "reward" : "cost";
+    if (several && !final) word += " " + std::to_string(c + 1);
     text += (text.empty() ? "" : ", ") + word;
     if (mdp && model.costs[c].region == Phase::step)
       text += own && later ? " from this step on" : own ? " of this step" : " of later steps";
   }
-  return text;
+  return more == 0 ? text : text + " and " + std::to_string(more) + " more";
 }
 
 namespace {
@@ -181,8 +200,8 @@ void GradientBuilder::add_score(DrawId id, ClassSet classes, Phase backward, std
   advantage.type = Type{Scalar::real, 0, draw.batch};
   advantage.own = own_costs(draw, targets);
   if (mdp) {
-    advantage.later = later_costs(targets, Phase::step);
-    advantage.later_final = later_costs(targets, Phase::final);
+    advantage.later = sum_of_costs(targets, later_target, Phase::step);
+    advantage.later_final = sum_of_costs(targets, later_target, Phase::final);
   }
   // Where no cost tells the elements of the draw apart, one advantage does for all of them.
   const auto is_one = [&](NodeId part) { return !part || graph.shape(part).empty(); };

@@ -17,18 +17,17 @@ class Credit {
     const bool begins = part_ == CreditPart::whole || part_ == CreditPart::begin;
     const bool ends = part_ == CreditPart::whole || part_ == CreditPart::end;
     e.chunk = e.i64(0);
-    llvm::Value* count = e.sample_count();
-    count_ = e.b.CreateSIToFP(count, e.real_type());
-    // n / (n - 1), for one sample 1 with no mean.
-    llvm::Value* several = e.b.CreateICmpUGT(count, e.i64(1));
-    factor_ = e.b.CreateSelect(several, e.b.CreateFDiv(count_, e.b.CreateFSub(count_, e.real(1))), e.real(1));
-    mean_factor_ = e.b.CreateSelect(several, e.real(1), e.real(0));
+    samples_ = samples_of(e.sample_count());
     llvm::Type* word_lanes = e.lanes_type(e.b.getInt64Ty());
     steps_ = e.b.CreateAlignedLoad(word_lanes, e.offset(e.arena, e.schedule.steps), llvm::Align(8));
     llvm::Value* last = e.b.CreateIntMaxReduce(steps_);
     for (uint32_t k = 0; k < program.advantages.size(); ++k) {
       if (e.schedule.advantages[AdvantageId{k}] < 0) continue;
       const ProgramAdvantage& advantage = program.advantages[AdvantageId{k}];
+      if (!has_later(advantage)) {
+        sums_.push_back({AdvantageId{k}, {}});
+        continue;
+      }
       EmittedValue sums = part_ == CreditPart::whole
                               ? e.new_buffer(real_like(advantage), true)
                               : e.arena_slot(real_like(advantage), true, e.schedule.later_sums[AdvantageId{k}]);
@@ -44,9 +43,14 @@ class Credit {
     for (const auto& [id, sums] : sums_) {
       const ProgramAdvantage& advantage = program.advantages[id];
       if (advantage.phase == Phase::step || !ends) continue;
+      // What is read for one is loaded there: not before all others, where it would wait in registers.
+      e.before_loops = e.before_body = e.marker("of_init");
       const EmittedValue out = e.arena_slot(real_like(advantage), true, e.schedule.advantages[id]);
-      e.each(advantage.type.shape,
-             [&](const Index& index) { e.store(out, index, advantage_of(advantage, sums, index, nullptr)); });
+      e.each(advantage.type.shape, [&](const Index& index) {
+        e.store(out, index, value_of(advantage, sums, index, nullptr));
+        if (advantage.baseline == Baseline::leave_one_out)
+          e.b.CreateCall(leave_one_out_in_memory(), {e.address(out, index), e.sample_count()});
+      });
     }
   }
 
@@ -55,6 +59,7 @@ class Credit {
     AdvantageId id;
     EmittedValue sums;
   };
+  static bool has_later(const ProgramAdvantage& advantage) { return advantage.later || advantage.later_final; }
   static Type real_like(const ProgramAdvantage& advantage) {
     Type type = advantage.type;
     type.scalar = Scalar::real;
@@ -89,7 +94,11 @@ class Credit {
           out.base = e.offset(out.base, e.in_segment(e.time), e.schedule.record_bytes);
         }
         e.each(advantage.type.shape, [&, sums = sums](const Index& index) {
-          if (of_step) e.store(out, index, advantage_of(advantage, sums, index, reached));
+          if (of_step) {
+            llvm::Value* q = value_of(advantage, sums, index, reached);
+            const bool alone = advantage.baseline == Baseline::none;
+            e.store(out, index, alone ? q : leave_one_out(q, samples_, e.valid()));
+          }
           if (!advantage.later) return;
           llvm::Value* later = e.b.CreateSelect(reached, e.splat(e.operand(advantage.later, index)), e.zero(true));
           e.store(sums, index, e.b.CreateFAdd(e.load(sums, index), later));
@@ -110,30 +119,57 @@ class Credit {
     e.emit(node);
   }
 
-  llvm::Value* advantage_of(const ProgramAdvantage& advantage, const EmittedValue& sums, const Index& index,
-                            llvm::Value* reached) {
+  // Q
+  llvm::Value* value_of(const ProgramAdvantage& advantage, const EmittedValue& sums, const Index& index, llvm::Value* reached) {
     auto part = [&](NodeId node) {
       llvm::Value* value = e.splat(e.operand(node, index));
       return reached ? e.b.CreateSelect(reached, value, e.zero(true)) : value;
     };
-    llvm::Value* q = e.load(sums, index);
-    if (advantage.own) q = e.b.CreateFAdd(part(advantage.own), q);
-    if (advantage.value_baseline) q = e.b.CreateFSub(q, part(advantage.value_baseline));
-    switch (advantage.baseline) {
-      case Baseline::none: return q;
-      case Baseline::leave_one_out: {
-        llvm::Value* sum = e.lane_sum(e.b.CreateSelect(e.valid(), q, e.zero(true)));
-        llvm::Value* mean = e.b.CreateFMul(e.b.CreateFDiv(sum, count_), mean_factor_);
-        return e.b.CreateFMul(e.splat(factor_), e.b.CreateFSub(q, e.splat(mean)));
-      }
-    }
-    return q;
+    llvm::Value* q = has_later(advantage) ? e.load(sums, index) : nullptr;
+    if (advantage.own) q = q ? e.b.CreateFAdd(part(advantage.own), q) : part(advantage.own);
+    if (!q) q = e.zero(true);
+    return advantage.value_baseline ? e.b.CreateFSub(q, part(advantage.value_baseline)) : q;
+  }
+
+  // n, n / (n - 1) and 1; for one sample the factors are 1 and 0, of the mean.
+  struct Samples {
+    llvm::Value *count = nullptr, *factor = nullptr, *mean_factor = nullptr;
+  };
+  Samples samples_of(llvm::Value* count) {
+    llvm::Value *n = e.b.CreateSIToFP(count, e.real_type()), *several = e.b.CreateICmpUGT(count, e.i64(1));
+    return {n, e.b.CreateSelect(several, e.b.CreateFDiv(n, e.b.CreateFSub(n, e.real(1))), e.real(1)),
+            e.b.CreateSelect(several, e.real(1), e.real(0))};
+  }
+
+  llvm::Value* leave_one_out(llvm::Value* q, const Samples& samples, llvm::Value* valid) {
+    llvm::Value* sum = e.lane_sum(e.b.CreateSelect(valid, q, e.zero(true)));
+    llvm::Value* mean = e.b.CreateFMul(e.b.CreateFDiv(sum, samples.count), samples.mean_factor);
+    return e.b.CreateFMul(e.splat(samples.factor), e.b.CreateFSub(q, e.splat(mean)));
+  }
+
+  // The module's function (Q of a group, in place, samples): a graph may credit thousands of draws.
+  llvm::Function* leave_one_out_in_memory() {
+    if (in_memory_ != nullptr) return in_memory_;
+    auto* signature = llvm::FunctionType::get(e.b.getVoidTy(), {e.b.getPtrTy(), e.b.getInt64Ty()}, false);
+    in_memory_ = llvm::Function::Create(signature, llvm::GlobalValue::InternalLinkage, "leave_one_out", e.context.module);
+    in_memory_->addFnAttr(llvm::Attribute::NoInline);
+    set_target_attributes(e.context, *in_memory_);
+    const llvm::IRBuilderBase::InsertPointGuard guard(e.b);
+    e.b.SetInsertPoint(llvm::BasicBlock::Create(e.b.getContext(), "entry", in_memory_));
+    llvm::Value *place = in_memory_->getArg(0), *count = in_memory_->getArg(1);
+    const llvm::Align align(64);
+    llvm::Value* q = e.b.CreateAlignedLoad(e.lanes_type(e.real_type()), place, align);
+    e.b.CreateAlignedStore(leave_one_out(q, samples_of(count), e.lanes_below(count)), place, align);
+    e.b.CreateRetVoid();
+    return in_memory_;
   }
 
   Emitter& e;
   const Program& program;
   CreditPart part_;
-  llvm::Value *count_ = nullptr, *factor_ = nullptr, *mean_factor_ = nullptr, *steps_ = nullptr;
+  Samples samples_;
+  llvm::Value* steps_ = nullptr;
+  llvm::Function* in_memory_ = nullptr;
   std::vector<Sum> sums_;
 };
 

@@ -42,12 +42,12 @@ llvm::Value* Emitter::any(llvm::Value* mask) {
 
 llvm::Value* Emitter::noise_function(size_t field) {
   llvm::Value* table = argument(offsetof(KernelArguments, noise), b.getPtrTy());
-  return b.CreateLoad(b.getPtrTy(), offset(table, static_cast<int64_t>(field)));
+  return load_invariant(b.getPtrTy(), offset(table, static_cast<int64_t>(field)));
 }
 
 llvm::Value* Emitter::noise_key(NoiseId noise) {
   llvm::Value* keys = argument(offsetof(KernelArguments, noise_keys), b.getPtrTy());
-  return b.CreateLoad(b.getInt64Ty(), offset(keys, static_cast<int64_t>(noise.index) * 8));
+  return load_invariant(b.getInt64Ty(), offset(keys, static_cast<int64_t>(noise.index) * 8));
 }
 
 void Emitter::fill_noise(NoiseId noise, llvm::Value* first_time, llvm::Value* time_count) {

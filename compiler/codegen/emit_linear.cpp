@@ -198,13 +198,10 @@ void Emitter::emit_draw(NodeId node) {
   const EmittedValue drawn = new_buffer(number, true, node);
   llvm::Type *word = b.getInt64Ty(), *pointer = b.getPtrTy();
   auto* signature = llvm::FunctionType::get(b.getVoidTy(), {word, word, word, word, word, pointer, pointer, pointer}, false);
-  llvm::Value* table = argument(offsetof(KernelArguments, noise), pointer);
-  llvm::Value* draw = b.CreateLoad(pointer, offset(table, static_cast<int64_t>(field)));
-  llvm::Value* keys = argument(offsetof(KernelArguments, noise_keys), pointer);
-  llvm::Value* key = b.CreateLoad(word, offset(keys, static_cast<int64_t>(graph[node].payload) * 8));
   llvm::Value* first = b.CreateAdd(first_sample(), chunk);
-  b.CreateCall(signature, draw,
-               {key, first, time ? time : i64(0), i64(element_count(shape)), i64(lanes), operands[0], operands[1], drawn.base});
+  b.CreateCall(signature, noise_function(field),
+               {noise_key(NoiseId{graph[node].payload}), first, time ? time : i64(0), i64(element_count(shape)), i64(lanes),
+                operands[0], operands[1], drawn.base});
   if (schedule.home[node] == Home::phase) return set_result(node, drawn);
   const EmittedValue home = result(node);
   each(shape, [&](const Index& index) { store(home, index, load(drawn, index)); });

@@ -175,8 +175,14 @@ llvm::Value* Emitter::offset(llvm::Value* base, llvm::Value* count, int64_t byte
   return b.CreateInBoundsGEP(b.getInt8Ty(), base, b.CreateMul(count, i64(bytes)));
 }
 
+llvm::Value* Emitter::load_invariant(llvm::Type* type, llvm::Value* from) {
+  llvm::LoadInst* loaded = b.CreateLoad(type, from);
+  loaded->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(b.getContext(), {}));
+  return loaded;
+}
+
 llvm::Value* Emitter::argument(size_t field_offset, llvm::Type* type) {
-  return b.CreateLoad(type, offset(arguments, static_cast<int64_t>(field_offset)));
+  return load_invariant(type, offset(arguments, static_cast<int64_t>(field_offset)));
 }
 
 llvm::Value* Emitter::first_sample() {

@@ -1,5 +1,8 @@
 // Arrays that follow one another are computed row by row in one loop over their first axis, where each row is made of the same
 // row of the others: what a softmax reads of its powers and their sum is then still in the first cache.
+#include <unordered_map>
+#include <unordered_set>
+
 #include "compiler/codegen/emitter.h"
 
 namespace alea {
@@ -19,7 +22,7 @@ class Rows {
       const NodeId node = plan_.order[position];
       if (plan_.form[node] == Form::inlined) continue;
       if (is_array(node) && graph_.shape(node)[0] == rows_ && operands_by_rows(node)) {
-        in_run_.push_back(node);
+        in_run_.insert(node.index);
         last = position;
       } else if (plan_.form[node] != Form::view || is_shuffling(node) || !by_rows(node)) {
         break;
@@ -35,7 +38,7 @@ class Rows {
     return plan_.form[node] == Form::buffer && !plan_.tiled[node] && !along_rows &&
            (node_kind == OpKind::elementwise || node_kind == OpKind::reduction) && graph_.shape(node)[0] > register_elements;
   }
-  bool is_in_run(NodeId node) const { return std::ranges::find(in_run_, node) != in_run_.end(); }
+  bool is_in_run(NodeId node) const { return in_run_.contains(node.index); }
   bool is_computed_where_read(NodeId node) const {
     return !is_in_run(node) && (plan_.form[node] == Form::inlined || plan_.form[node] == Form::view);
   }
@@ -44,9 +47,16 @@ class Rows {
     const Op op = graph_.op(node);
     return kind(op) == OpKind::layout && op != Op::broadcast;
   }
-  // Whether an element of row i is made of nothing else in the run than rows i.
-  bool by_rows(NodeId node) const {
+  // Whether an element of row i is made of nothing else in the run than rows i. The answer stays: what joins the run later is
+  // behind `node` in the order.
+  bool by_rows(NodeId node) {
     if (!is_computed_where_read(node)) return true;
+    const auto [known, is_new] = by_rows_.try_emplace(node.index, false);
+    if (!is_new) return known->second;
+    const bool answer = find_by_rows(node);
+    return by_rows_[node.index] = answer;
+  }
+  bool find_by_rows(NodeId node) {
     const OpKind node_kind = kind(graph_.op(node));
     if (graph_.op(node) == Op::broadcast) {
       const NodeId source = graph_.input(node, 0);
@@ -55,19 +65,24 @@ class Rows {
     if (node_kind == OpKind::elementwise || node_kind == OpKind::control) return operands_by_rows(node);
     return is_apart(node);
   }
-  bool operands_by_rows(NodeId node) const {
+  bool operands_by_rows(NodeId node) {
     return std::ranges::all_of(graph_.inputs(node), [&](NodeId input) { return by_rows(input); });
   }
   // Whether nothing of the run is read.
-  bool is_apart(NodeId node) const {
-    return !is_in_run(node) && (!is_computed_where_read(node) ||
-                                std::ranges::all_of(graph_.inputs(node), [&](NodeId input) { return is_apart(input); }));
+  bool is_apart(NodeId node) {
+    if (is_in_run(node)) return false;
+    if (!is_computed_where_read(node)) return true;
+    const auto [known, is_new] = apart_.try_emplace(node.index, false);
+    if (!is_new) return known->second;
+    const bool answer = std::ranges::all_of(graph_.inputs(node), [&](NodeId input) { return is_apart(input); });
+    return apart_[node.index] = answer;
   }
 
   const Graph& graph_;
   const PhasePlan& plan_;
   int64_t rows_ = 0;
-  std::vector<NodeId> in_run_;
+  std::unordered_set<uint32_t> in_run_;
+  std::unordered_map<uint32_t, bool> by_rows_, apart_;
 };
 
 }  // namespace
@@ -77,8 +92,13 @@ uint32_t Emitter::last_of_rows(uint32_t position) const { return Rows(graph, pla
 // No memory is given back before the end: rows yet to come may be read there.
 void Emitter::emit_rows(uint32_t first, uint32_t last) {
   const std::span<const NodeId> run(plan.order.data() + first, last - first + 1);
+  std::unordered_set<uint32_t> unseen;
+  for (NodeId node : run) unseen.insert(node.index);
+  std::unordered_set<uint32_t> seen;
   const std::function<void(NodeId)> prepare_outside = [&](NodeId node) {
-    if (std::ranges::find(run, node) == run.end()) return prepare(node);
+    if (seen.contains(node.index)) return;
+    if (unseen.erase(node.index) == 0) return prepare(node);
+    seen.insert(node.index);
     if (plan.form[node] != Form::buffer)
       for (NodeId input : graph.inputs(node)) prepare_outside(input);
   };

@@ -131,6 +131,7 @@ class Emitter {
   // --- memory
   llvm::Value* offset(llvm::Value* base, int64_t bytes);
   llvm::Value* offset(llvm::Value* base, llvm::Value* count, int64_t bytes);
+  llvm::Value* load_invariant(llvm::Type*, llvm::Value* from);  // of what no kernel changes
   llvm::Value* argument(size_t field_offset, llvm::Type*);
   llvm::Value* first_sample();  // of the group
   llvm::Value* sample_count();  // from the group's first sample on: may exceed 64

@@ -300,7 +300,7 @@ bool jumps_directly(const StochasticGraph& model, const SourceMap& sources, cons
 std::optional<Chosen> choose_estimators(StochasticGraph& model, const ChooseOptions& options, const SourceMap& sources,
                                         Diagnostics& diagnostics) {
   PathOptions path_options;
-  path_options.enumeration_budget = options.enumeration_budget;
+  path_options.budget = options.enumeration;
   Chosen chosen;
   for (int turn = 0; turn < 8; ++turn) {
     chosen.facts = find_paths(model, path_options);

@@ -9,7 +9,7 @@ namespace alea {
 
 struct ChooseOptions {
   std::vector<std::pair<std::string, std::string>> estimators;  // --estimator node=name: overrides `by`
-  int64_t enumeration_budget = 64;
+  EnumerationBudget enumeration;
 };
 
 struct Chosen {

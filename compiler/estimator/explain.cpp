@@ -342,7 +342,7 @@ std::string why_not(const StochasticGraph& model, const Chosen& chosen, const So
                               : "`reparam` is admissible, and tried first; ask for `by score` to have it";
     case AskedEstimator::enumerate:
       if (choice.active & choice.enumerate) return is_chosen;
-      return "its outcomes exceed the budget of joint evaluations; ask for `by enumerate` to have it";
+      return "its outcomes, or what would be computed again for each, exceed the budget; ask for `by enumerate` to have it";
     case AskedEstimator::measure_valued:
     case AskedEstimator::disarm:
     case AskedEstimator::rebar:

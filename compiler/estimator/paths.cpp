@@ -4,6 +4,7 @@
 #include "compiler/estimator/paths.h"
 
 #include <algorithm>
+#include <queue>
 
 #include "compiler/graph/build.h"
 
@@ -129,6 +130,13 @@ struct Flow {
     seeds_reach = NodeTable<Targets>(model.graph.size(), 0);
     seeds_jump = seeds_reach;
   }
+  // What the node and its operands were given.
+  void forget(NodeId id) {
+    const auto clear_one = [&](NodeId node) { reach[node] = jump[node] = stopped[node] = 0; };
+    clear_one(id);
+    for (const NodeId input : model.graph.inputs(id)) clear_one(input);
+    seeds_reach[id] = seeds_jump[id] = 0;
+  }
 };
 
 struct Analysis {
@@ -147,31 +155,40 @@ struct Analysis {
     return t;
   }
 
-  // Whether every path from `root` down to the parametric ones of `arguments` is free of jumps; other draws
-  // on the way are looked through, or end it where they are chosen for on their own.
+  // The first of `arguments`, a moving one, that some path from `root` down to it crosses a jump before; null when none does.
+  // Other draws on the way are looked through, or end it where they are chosen for on their own. The flow's tables are zero
+  // before and after: a search takes no longer for what it does not reach.
   NodeId find_jump_between(Flow& flow, NodeId root, const std::vector<NodeId>& arguments, NodeId ignored,
                            bool through_draws = true) {
-    flow.clear();
-    flow.clear_seeds();
     flow.seed(root, 1, 0);
-    for (uint32_t k = root.index + 1; k-- > 0;) {
-      NodeId id{k};
-      if (!flow.reach[id]) continue;
+    std::priority_queue<uint32_t> reached({}, {root.index});  // users before producers
+    std::vector<NodeId> visited;
+    NodeId found;
+    while (!reached.empty() && !found) {
+      const NodeId id{reached.top()};
+      reached.pop();
+      if (!visited.empty() && visited.back() == id) continue;  // from another user
+      visited.push_back(id);
       if (std::find(arguments.begin(), arguments.end(), id) != arguments.end()) {
-        if (flow.jump[id] && moving[id]) return id;
-        if (id != root) continue;
+        if (flow.jump[id] && moving[id]) found = id;
+        if (found || id != root) continue;
       }
       if (id == ignored || !parametric[id]) continue;
       if (model.graph.op(id) != Op::draw) flow.pull(id);
       else if (through_draws) flow.give(model.graph.input(id, 0), flow.reach[id], flow.jump[id], 0);
+      for (const NodeId input : model.graph.inputs(id))
+        if (flow.reach[input]) reached.push(input.index);
     }
-    return {};
+    for (const NodeId id : visited) flow.forget(id);
+    return found;
   }
 
   // What crosses the cut of a wrapped angle is up to the draw's users.
   NodeId unwrapped(NodeId id) const { return model.graph.op(id) == Op::wrap ? model.graph.input(id, 0) : id; }
 
   void judge_laws(Flow& flow) {
+    flow.clear();
+    flow.clear_seeds();
     for (uint32_t k = 0; k < model.draws.size(); ++k) {
       DrawId id{k};
       const GraphDraw& draw = model.draws[id];
@@ -195,27 +212,37 @@ struct Analysis {
     }
   }
 
-  // Draws that may be enumerated, within the budget of jointly evaluated outcomes, first come first.
+  // Draws that may be enumerated, within the budget, first come first.
   std::vector<bool> choose_enumerable(const std::vector<bool>& worth) {
-    std::vector<bool> result(model.draws.size(), false);
-    int64_t outcomes = 1;
-    auto count = [&](const GraphDraw& draw) {
+    constexpr int64_t most_asked_for = 4096, many = 100'000;
+    const auto count = [&](const GraphDraw& draw) {
       int64_t all = 1;
-      for (int64_t k = 0; k < element_count(draw.batch) && all <= 100'000; ++k) all *= draw.categories;
+      for (int64_t k = 0; k < element_count(draw.batch) && all <= many; ++k) all *= draw.categories;
       return all;
     };
-    for (int pass = 0; pass < 2; ++pass) {
-      for (uint32_t k = 0; k < model.draws.size(); ++k) {
-        const GraphDraw& draw = model.draws[DrawId{k}];
-        bool asked = draw.estimator == AskedEstimator::enumerate;
-        if (asked != (pass == 0) || result[k]) continue;
-        if (!draw.categories || !draw.log_density || model.is_mdp || draw.region != Phase::init) continue;
-        if (!asked && (!options.enumerate || !worth[k] || draw.estimator != AskedEstimator::automatic)) continue;
-        if (outcomes * count(draw) > (asked ? 4096 : options.enumeration_budget)) continue;
-        outcomes *= count(draw);
-        result[k] = true;
-      }
+    std::vector<DrawId> asked, others;
+    for (uint32_t k = 0; k < model.draws.size(); ++k) {
+      const GraphDraw& draw = model.draws[DrawId{k}];
+      if (!draw.categories || !draw.log_density || model.is_mdp || draw.region != Phase::init) continue;
+      if (draw.estimator == AskedEstimator::enumerate) asked.push_back(DrawId{k});
+      else if (draw.estimator == AskedEstimator::automatic && options.enumerate && worth[k]) others.push_back(DrawId{k});
     }
+    std::vector<bool> result(model.draws.size(), false);
+    int64_t outcomes = 1;
+    const auto take = [&](DrawId id, int64_t most) {
+      const int64_t more = outcomes * count(model.draws[id]);
+      if (more > most) return;
+      outcomes = more;
+      result[id.index] = true;
+    };
+    for (const DrawId id : asked) take(id, most_asked_for);
+
+    const EnumerationBudget& budget = options.budget;
+    int64_t of_all = outcomes, nodes = 1;
+    for (const DrawId id : others) of_all = std::min(of_all * count(model.draws[id]), many);
+    for (uint32_t k = 0; k < model.graph.size(); ++k) nodes += random[NodeId{k}];
+    const int64_t work = of_all <= budget.outcomes ? budget.work : budget.work_for_some;
+    for (const DrawId id : others) take(id, std::min(budget.outcomes, work / nodes));
     return result;
   }
 

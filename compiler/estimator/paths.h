@@ -37,11 +37,18 @@ struct PathFacts {
   Table<DrawId, std::string> score_refused, reparam_refused;  // why not, in words
 };
 
+// What enumeration may cost where nobody asked for it: jointly evaluated outcomes, and those times the random nodes, which may
+// all be computed again for each. Where some draws must be sampled all the same, little is gained by enumerating the others: it
+// must then cost little.
+struct EnumerationBudget {
+  int64_t outcomes = 64, work = 64 * 1024, work_for_some = 64 * 64;
+};
+
 struct PathOptions {
   // By hand: draws whose estimator is asked for, by name.
   std::vector<std::pair<DrawId, Estimator>> requested;
   bool enumerate = true;
-  int64_t enumeration_budget = 64;
+  EnumerationBudget budget;
 };
 
 PathFacts find_paths(StochasticGraph&, const PathOptions&);

@@ -63,6 +63,58 @@ TEST_CASE("the longest functions give the interpreter's numbers", "[scaling]") {
     CHECK(native.gradient[k].mean[0] == Approx(interpreted.gradient[k].mean[0]).epsilon(1e-10).margin(1e-300));
 }
 
+// Each draw reads the one before it, and reaches all costs from its own on. The first few may be asked to be enumerated.
+std::string coins(int length, int enumerated = 0) {
+  std::string text = "graph g {\n  param p: real[7] = [0.1, -0.2, 0.3, 0, 0.2, -0.1, 0.4]\n";
+  for (int k = 0; k < length; ++k) {
+    const std::string before = k == 0 ? "0.0" : fmt::format("(if x{} then 0.5 else -0.5)", k - 1);
+    text += fmt::format("  x{} ~ bernoulli(logits = {} + p[{}]){}\n", k, before, k % 7, k < enumerated ? " by enumerate" : "");
+    text += fmt::format("  cost if x{} then 1.0 else 0.0\n", k);
+  }
+  return text + "}\n";
+}
+
+void check_native(const std::string& text) {
+  const auto ready = make_ready(text);
+  INFO(ready->errors);
+  REQUIRE(ready->compiled);
+  const Estimate native = estimate(*ready, 70), interpreted = estimate(*ready, 70, false);
+  CHECK(native.mean == Approx(interpreted.mean).epsilon(1e-12));
+  REQUIRE(native.gradient.size() == interpreted.gradient.size());
+  for (size_t k = 0; k < native.gradient.size(); ++k)
+    for (size_t i = 0; i < native.gradient[k].mean.size(); ++i)
+      CHECK(native.gradient[k].mean[i] == Approx(interpreted.gradient[k].mean[i]).epsilon(1e-10).margin(1e-12));
+}
+
+TEST_CASE("draws that all later costs are credited to share their sums", "[scaling]") {
+  const auto size = [](int length) {
+    const auto ready = make_ready(coins(length));
+    INFO(ready->errors);
+    REQUIRE(ready->compiled);
+    return static_cast<double>(ready->compiled->program.graph.size());
+  };
+  const double once = size(400), base = size(200);
+  CHECK(size(1600) < 1.02 * (once + 6 * (once - base)));
+  const double code = instructions(coins(200)), more = instructions(coins(400));
+  CHECK(instructions(coins(800)) < 1.05 * (more + 2 * (more - code)));
+  check_native(coins(300));
+}
+
+// Arrays of 64 outcomes, each made of the one before it.
+TEST_CASE("arrays that follow one another for long are looked through once", "[scaling]") { check_native(coins(300, 6)); }
+
+TEST_CASE("few outcomes are enumerated where all are, or where it costs little", "[scaling]") {
+  const auto all_are = [](int length, const std::string& estimator, int first = 0) {
+    const auto ready = make_ready(coins(length));
+    INFO(ready->errors);
+    REQUIRE(ready->compiled);
+    for (int k = first; k < length; ++k) CHECK(estimator_of(*ready, fmt::format("x{}", k)) == estimator);
+  };
+  all_are(6, "enumerate");
+  all_are(7, "score", 6);
+  all_are(500, "score");
+}
+
 TEST_CASE("code does not grow with the horizon", "[scaling]") {
   CHECK(instructions(steps(10)) == Approx(instructions(steps(10'000))).epsilon(0.05));
   CHECK(instructions(steps(1'000'000)) == Approx(instructions(steps(10'000'000))).epsilon(0.05));
