@@ -6,6 +6,7 @@
 #include "compiler/adjoint/reverse.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "compiler/adjoint/rules.h"
@@ -15,6 +16,8 @@ namespace alea {
 namespace {
 
 constexpr size_t max_literals = 8;
+// So many slices of a value give their adjoints one by one, each padded to the value's length.
+constexpr size_t most_padded = 8;
 
 struct Sweep {
   Graph& graph;
@@ -97,14 +100,82 @@ struct Sweep {
     return value;
   }
 
-  void add_to(NodeId node, Flowing flowing) {
+  // Adjoints of slices, pads of them, beyond the first few: they are put side by side when the node's turn comes, or at the end.
+  struct Pads {
+    size_t count = 0;
+    std::vector<NodeId> waiting;
+  };
+  std::map<std::pair<uint32_t, ClassSet>, Pads> pads;
+  bool waits(NodeId node, const Flowing& flowing) {
+    if (graph.op(flowing.adjoint) != Op::pad) return false;
+    Pads& of_node = pads[{node.index, flowing.classes}];
+    if (++of_node.count <= most_padded) return false;
+    of_node.waiting.push_back(flowing.adjoint);
+    return true;
+  }
+
+  void add_to(NodeId node, const Flowing& flowing) {
     std::vector<Flowing>& list = pending[node.index];
+    if (!waits(node, flowing)) add_to(list, flowing);
+  }
+  void add_to(std::vector<Flowing>& list, const Flowing& flowing) {
     for (Flowing& other : list) {
       if (other.classes != flowing.classes) continue;
       other.adjoint = make(graph, Op::add, {other.adjoint, flowing.adjoint});
       return;
     }
     list.push_back(flowing);
+  }
+
+  void add_waiting_pads(NodeId node, std::vector<Flowing>& list) {
+    for (auto at = pads.lower_bound({node.index, 0}); at != pads.end() && at->first.first == node.index; at = pads.erase(at))
+      for (NodeId sum : sums_of_pads(at->second.waiting)) add_to(list, {at->first.second, sum});
+  }
+
+  std::vector<NodeId> sums_of_pads(const std::vector<NodeId>& some) {
+    std::map<int64_t, std::vector<NodeId>> by_axis;
+    for (NodeId pad : some) by_axis[graph.attributes(pad)[0]].push_back(pad);
+    std::vector<NodeId> sums;
+    for (const auto& [axis, pads_along] : by_axis) std::ranges::copy(sums_of_pads(pads_along, axis), std::back_inserter(sums));
+    return sums;
+  }
+
+  // The sum of pads along an axis, as few summands: what overlaps without being the same slice goes into different ones.
+  std::vector<NodeId> sums_of_pads(const std::vector<NodeId>& some, int64_t axis) {
+    const auto along = static_cast<size_t>(axis);
+    std::map<std::pair<int64_t, int64_t>, NodeId> slices;  // by start and length
+    for (NodeId pad : some) {
+      const NodeId slice = graph.input(pad, 0);
+      NodeId& sum = slices[{graph.attributes(pad)[1], graph.shape(slice)[along]}];
+      sum = sum ? make(graph, Op::add, {sum, slice}) : slice;
+    }
+    Shape shape = graph.shape(some[0]);
+    const int64_t length = shape[along];
+    std::vector<NodeId> sums;
+    while (!slices.empty()) {
+      std::vector<NodeId> parts;
+      int64_t end = 0;
+      const auto fill_up_to = [&](int64_t start) {
+        shape[along] = start - end;
+        if (start > end)
+          parts.push_back(
+              graph.constant({Scalar::real, 0, shape}, std::vector<double>(static_cast<size_t>(element_count(shape)))));
+      };
+      for (auto at = slices.begin(); at != slices.end();) {
+        const auto [start, extent] = at->first;
+        if (start < end) {
+          ++at;
+          continue;
+        }
+        fill_up_to(start);
+        parts.push_back(at->second);
+        end = start + extent;
+        at = slices.erase(at);
+      }
+      fill_up_to(length);
+      sums.push_back(parts.size() == 1 ? parts[0] : make(graph, Op::concat, parts, {axis}));
+    }
+    return sums;
   }
 
   void merge(NodeId node, std::vector<Flowing>& list) {
@@ -144,8 +215,8 @@ struct Sweep {
         if (!graph.shape(value).empty()) internal_error("an adjoint of another shape than its value");
         value = make_broadcast(graph, value, graph.shape(operand), std::vector<int64_t>(graph.shape(operand).size(), -1));
       }
-      if (crosses) rules.leave(operand, flowing.classes, value, {});
-      else add_to(operand, {flowing.classes, value});
+      if (!crosses) add_to(operand, {flowing.classes, value});
+      else if (!waits(operand, {flowing.classes, value})) rules.leave(operand, flowing.classes, value, {});
     }
   }
 
@@ -160,18 +231,21 @@ struct Sweep {
       NodeId node{pending.begin()->first};
       std::vector<Flowing> list = std::move(pending.begin()->second);
       pending.erase(pending.begin());
+      add_waiting_pads(node, list);
       merge(node, list);
       for (const Flowing& flowing : list) {
         if (passes(node, flowing.classes)) pull(node, flowing);
       }
     }
+    for (const auto& [target, of_target] : pads)
+      for (NodeId sum : sums_of_pads(of_target.waiting)) rules.leave(NodeId{target.first}, target.second, sum, {});
   }
 };
 
 }  // namespace
 
 void reverse_region(Graph& graph, const RegionRules& rules, const std::vector<RegionSeed>& seeds) {
-  Sweep sweep{graph, rules, {}, {}};
+  Sweep sweep{graph, rules, {}, {}, {}};
   sweep.run(seeds);
 }
 

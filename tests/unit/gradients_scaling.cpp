@@ -115,6 +115,47 @@ TEST_CASE("few outcomes are enumerated where all are, or where it costs little",
   all_are(500, "score");
 }
 
+// Σ (k+1) z_k + k (z_k + z_{k+1} + z_{k+2}), of a draw or of the params themselves.
+std::string picked(int length, bool draw) {
+  std::string text = fmt::format("graph g {{\n  param a: real[{}]\n", length), name = "a";
+  if (draw) text += "  z ~ normal(a, 1)\n", name = "z";
+  else text += "  e ~ normal(0, 1)\n  cost e\n";
+  for (int k = 0; k < length; ++k) {
+    text += fmt::format("  cost {}*{}[{}]\n", k + 1, name, k);
+    if (k + 3 <= length) text += fmt::format("  cost {}*sum({}[i] for i in {}..{})\n", k, name, k, k + 3);
+  }
+  return text + "}\n";
+}
+
+TEST_CASE("the adjoints of many slices of an array are put side by side", "[scaling]") {
+  const auto elements = [](const std::string& text) {
+    const auto ready = make_ready(text);
+    INFO(ready->errors);
+    REQUIRE(ready->compiled);
+    const Program& program = ready->compiled->program;
+    double all = 0;
+    for (const std::vector<NodeId>& needed : order_phases(program).nodes)
+      for (const NodeId node : needed) all += static_cast<double>(element_count(program.graph.type(node).shape));
+    return all;
+  };
+  for (const bool draw : {true, false}) {
+    CHECK(elements(picked(400, draw)) < 2.2 * elements(picked(200, draw)));
+    constexpr int length = 40;
+    const auto ready = make_ready(picked(length, draw));
+    INFO(ready->errors);
+    REQUIRE(ready->compiled);
+    for (const bool native : {true, false}) {
+      const std::vector<double> gradient = estimate(*ready, 70, native).gradient[0].mean;
+      REQUIRE(gradient.size() == length);
+      for (int k = 0; k < length; ++k) {
+        double expected = k + 1;
+        for (int first = std::max(k - 2, 0); first <= std::min(k, length - 3); ++first) expected += first;
+        CHECK(gradient[static_cast<size_t>(k)] == Approx(expected));
+      }
+    }
+  }
+}
+
 TEST_CASE("code does not grow with the horizon", "[scaling]") {
   CHECK(instructions(steps(10)) == Approx(instructions(steps(10'000))).epsilon(0.05));
   CHECK(instructions(steps(1'000'000)) == Approx(instructions(steps(10'000'000))).epsilon(0.05));
