@@ -40,29 +40,6 @@ double instructions(const std::string& text) {
   return static_cast<double>(std::ranges::count(kernel.llvm(), '\n'));
 }
 
-}  // namespace
-
-TEST_CASE("code grows in proportion to the model", "[scaling]") {
-  for (const bool with_params : {false, true}) {
-    const double once = instructions(chain(100, with_params)), base = instructions(chain(50, with_params));
-    const double each = (once - base) / 50;
-    CHECK(instructions(chain(400, with_params)) < 1.1 * (once + 300 * each));
-    CHECK(each < 60);
-  }
-}
-
-// So long that LLVM translates it as it stands, in blocks of its own making.
-TEST_CASE("the longest functions give the interpreter's numbers", "[scaling]") {
-  const auto ready = make_ready(chain(1500, true));
-  INFO(ready->errors);
-  REQUIRE(ready->compiled);
-  const Estimate native = estimate(*ready, 70), interpreted = estimate(*ready, 70, false);
-  CHECK(native.mean == Approx(interpreted.mean).epsilon(1e-12));
-  REQUIRE(native.gradient.size() == interpreted.gradient.size());
-  for (size_t k = 0; k < native.gradient.size(); ++k)
-    CHECK(native.gradient[k].mean[0] == Approx(interpreted.gradient[k].mean[0]).epsilon(1e-10).margin(1e-300));
-}
-
 // Each draw reads the one before it, and reaches all costs from its own on. The first few may be asked to be enumerated.
 std::string coins(int length, int enumerated = 0) {
   std::string text = "graph g {\n  param p: real[7] = [0.1, -0.2, 0.3, 0, 0.2, -0.1, 0.4]\n";
@@ -86,6 +63,29 @@ void check_native(const std::string& text) {
       CHECK(native.gradient[k].mean[i] == Approx(interpreted.gradient[k].mean[i]).epsilon(1e-10).margin(1e-12));
 }
 
+// Σ (k+1) z_k + k (z_k + z_{k+1} + z_{k+2}), of a draw or of the params themselves.
+std::string picked(int length, bool draw) {
+  std::string text = fmt::format("graph g {{\n  param a: real[{}]\n", length), name = "a";
+  if (draw) text += "  z ~ normal(a, 1)\n", name = "z";
+  else text += "  e ~ normal(0, 1)\n  cost e\n";
+  for (int k = 0; k < length; ++k) {
+    text += fmt::format("  cost {}*{}[{}]\n", k + 1, name, k);
+    if (k + 3 <= length) text += fmt::format("  cost {}*sum({}[i] for i in {}..{})\n", k, name, k, k + 3);
+  }
+  return text + "}\n";
+}
+
+}  // namespace
+
+TEST_CASE("code grows in proportion to the model", "[scaling]") {
+  for (const bool with_params : {false, true}) {
+    const double once = instructions(chain(100, with_params)), base = instructions(chain(50, with_params));
+    const double each = (once - base) / 50;
+    CHECK(instructions(chain(400, with_params)) < 1.1 * (once + 300 * each));
+    CHECK(each < 60);
+  }
+}
+
 TEST_CASE("draws that all later costs are credited to share their sums", "[scaling]") {
   const auto size = [](int length) {
     const auto ready = make_ready(coins(length));
@@ -100,6 +100,9 @@ TEST_CASE("draws that all later costs are credited to share their sums", "[scali
   check_native(coins(300));
 }
 
+// So long that LLVM translates it as it stands, in blocks of its own making.
+TEST_CASE("the longest functions give the interpreter's numbers", "[scaling]") { check_native(chain(1500, true)); }
+
 // Arrays of 64 outcomes, each made of the one before it.
 TEST_CASE("arrays that follow one another for long are looked through once", "[scaling]") { check_native(coins(300, 6)); }
 
@@ -113,18 +116,6 @@ TEST_CASE("few outcomes are enumerated where all are, or where it costs little",
   all_are(6, "enumerate");
   all_are(7, "score", 6);
   all_are(500, "score");
-}
-
-// Σ (k+1) z_k + k (z_k + z_{k+1} + z_{k+2}), of a draw or of the params themselves.
-std::string picked(int length, bool draw) {
-  std::string text = fmt::format("graph g {{\n  param a: real[{}]\n", length), name = "a";
-  if (draw) text += "  z ~ normal(a, 1)\n", name = "z";
-  else text += "  e ~ normal(0, 1)\n  cost e\n";
-  for (int k = 0; k < length; ++k) {
-    text += fmt::format("  cost {}*{}[{}]\n", k + 1, name, k);
-    if (k + 3 <= length) text += fmt::format("  cost {}*sum({}[i] for i in {}..{})\n", k, name, k, k + 3);
-  }
-  return text + "}\n";
 }
 
 TEST_CASE("the adjoints of many slices of an array are put side by side", "[scaling]") {
