@@ -111,7 +111,8 @@ void Elaborator::find_initial_draws() {
 void Elaborator::limit_size() {
   if (out_.graph.size() <= max_nodes) return;
   diagnostics_.report(DiagnosticKind::too_many_operations, place_, {std::to_string(max_nodes)},
-                      "a `for` in a function is unrolled; a comprehension over an array is not");
+                      "a loop in a function counts for each turn, and nodes count one by one; a comprehension, or a draw of an "
+                      "array, counts once");
   throw Unelaborated{};
 }
 
