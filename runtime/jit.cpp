@@ -62,7 +62,7 @@ llvm::CodeGenOptLevel effort_for(const llvm::Module& module) {
 // constant each may look at all the others. From the last on, so that each instruction is moved once.
 void split_long_blocks(llvm::Function& function) {
   constexpr int longest = 500;
-  constexpr uint64_t most_loads = 1'000, register_bits = 512;
+  constexpr uint64_t most_loads = 1'000, register_bits = 512;  // the widest there are: elsewhere a block has some times as many
   const bool long_function = function.getInstructionCount() > longest_optimised;
   std::vector<llvm::Instruction*> firsts;
   for (llvm::BasicBlock& block : function) {

@@ -36,26 +36,28 @@ double norm(const std::vector<double>& values) {
 
 // "x reparam, k score"; of many nodes "reparam of 4999 nodes (x, y, z, …), score of k".
 std::string estimators_text(const std::vector<ReportedEstimator>& estimators) {
+  struct Group {
+    std::string estimator;
+    std::vector<std::string> nodes;
+  };
+  std::vector<Group> groups;
   std::vector<std::string> list;
-  std::vector<std::pair<std::string, std::vector<std::string>>> nodes_by_estimator;
   for (const ReportedEstimator& e : estimators) {
     if (e.estimator == "none") continue;
-    const std::string bias = e.unbiased ? "" : fmt::format(" (biased: {})", e.bias);
-    list.push_back(fmt::format("{} {}{}", e.node, e.estimator, bias));
-    auto same =
-        std::ranges::find(nodes_by_estimator, e.estimator + bias, &std::pair<std::string, std::vector<std::string>>::first);
-    if (same == nodes_by_estimator.end()) same = nodes_by_estimator.insert(same, {e.estimator + bias, {}});
-    same->second.push_back(e.node);
+    const std::string estimator = e.unbiased ? e.estimator : fmt::format("{} (biased: {})", e.estimator, e.bias);
+    list.push_back(fmt::format("{} {}", e.node, estimator));
+    auto group = std::ranges::find(groups, estimator, &Group::estimator);
+    if (group == groups.end()) group = groups.insert(group, {estimator, {}});
+    group->nodes.push_back(e.node);
   }
   if (list.size() <= most_estimators_shown) return fmt::format("{}", fmt::join(list, ", "));
   list.clear();
-  for (auto& [estimator, nodes] : nodes_by_estimator) {
-    const size_t count = nodes.size();
-    const bool all = count <= most_names_shown;
-    if (!all) nodes.resize(most_names_shown);
-    const std::string names = fmt::format("{}", fmt::join(nodes, ", "));
-    list.push_back(all ? fmt::format("{} of {}", estimator, names)
-                       : fmt::format("{} of {} nodes ({}, …)", estimator, count, names));
+  for (const auto& [estimator, nodes] : groups) {
+    const size_t shown = std::min(nodes.size(), most_names_shown);
+    const std::string names =
+        fmt::format("{}", fmt::join(nodes.begin(), nodes.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+    list.push_back(shown == nodes.size() ? fmt::format("{} of {}", estimator, names)
+                                         : fmt::format("{} of {} nodes ({}, …)", estimator, nodes.size(), names));
   }
   return fmt::format("{}", fmt::join(list, ", "));
 }

@@ -16,7 +16,8 @@ namespace alea {
 namespace {
 
 constexpr size_t max_literals = 8;
-// So many slices of a value give their adjoints one by one, each padded to the value's length.
+// So many slices of a value give their adjoints one by one, each padded to the value's length: zeros that are added where they
+// are read take no memory, a concatenation does.
 constexpr size_t most_padded = 8;
 
 struct Sweep {

@@ -131,7 +131,7 @@ class Credit {
     return advantage.value_baseline ? e.b.CreateFSub(q, part(advantage.value_baseline)) : q;
   }
 
-  // n, n / (n - 1) and 1; for one sample the factors are 1 and 0, of the mean.
+  // A = factor (Q - mean_factor Σ Q / n): factors n / (n - 1) and 1, for one sample 1 and 0.
   struct Samples {
     llvm::Value *count = nullptr, *factor = nullptr, *mean_factor = nullptr;
   };

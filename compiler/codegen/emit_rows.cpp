@@ -92,15 +92,12 @@ uint32_t Emitter::last_of_rows(uint32_t position) const { return Rows(graph, pla
 // No memory is given back before the end: rows yet to come may be read there.
 void Emitter::emit_rows(uint32_t first, uint32_t last) {
   const std::span<const NodeId> run(plan.order.data() + first, last - first + 1);
-  std::unordered_set<uint32_t> unseen;
-  for (NodeId node : run) unseen.insert(node.index);
-  std::unordered_set<uint32_t> seen;
+  std::unordered_set<uint32_t> in_run, seen;
+  for (NodeId node : run) in_run.insert(node.index);
   const std::function<void(NodeId)> prepare_outside = [&](NodeId node) {
-    if (seen.contains(node.index)) return;
-    if (unseen.erase(node.index) == 0) return prepare(node);
-    seen.insert(node.index);
-    if (plan.form[node] != Form::buffer)
-      for (NodeId input : graph.inputs(node)) prepare_outside(input);
+    if (!in_run.contains(node.index)) return prepare(node);
+    if (plan.form[node] == Form::buffer || !seen.insert(node.index).second) return;
+    for (NodeId input : graph.inputs(node)) prepare_outside(input);
   };
   for (NodeId node : run)
     if (!values.contains(node.index))
