@@ -281,7 +281,7 @@ class StepLoop {
         case CarriedArray::Path::over_tape:
           now = e.tape_slot(array.leaf, e.time);
           then.base = e.b.CreateSelect(go_on, e.tape_slot(array.leaf, next_time).base, array.slot.base);
-          e.place(array.leaf, now);
+          e.is_at(array.leaf, now);
           break;
       }
       if (array.leaf) e.values[array.leaf.index] = now;

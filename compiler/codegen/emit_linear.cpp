@@ -18,6 +18,17 @@ bool is_lower_triangle(const Graph& graph, NodeId matrix) {
   return true;
 }
 
+// 0 times a number adds nothing: each row of a triangle ends at its diagonal.
+Emitter::Carried Emitter::over_columns(int64_t count, llvm::Value* triangle, Carried sums,
+                                       const std::function<Carried(llvm::Value*, size_t, Carried)>& add) {
+  const auto full = [&](llvm::Value* k, Carried so_far) { return add(k, 0, std::move(so_far)); };
+  if (triangle == nullptr) return loop(count, std::move(sums), full);
+  sums = rolled_loop(b.CreateAdd(triangle, i64(1)), std::move(sums), full);
+  for (size_t row = 1; row < sums.size(); ++row)
+    sums = add(b.CreateAdd(triangle, i64(static_cast<int64_t>(row))), row, std::move(sums));
+  return sums;
+}
+
 // c[i, j] = Σ_k a[i, k] b[k, j]; a vector stands for one row, resp. one column.
 void Emitter::emit_matmul(NodeId node) {
   const NodeId left = graph.input(node, 0), right = graph.input(node, 1);
@@ -43,21 +54,18 @@ void Emitter::emit_matmul(NodeId node) {
   };
   // A tile of `width` results along one axis: along the rows unless only the columns can share loads.
   const bool along_rows = rows >= columns || (rows >= tile_rows && !node_lanes(left));
-  // 0 times a number adds nothing: rows of a lower triangle end at the last one's diagonal.
   const bool triangle = along_rows && batch == 0 && !small && is_lower_triangle(graph, left) && is_surely_finite(graph, right);
   auto tile = [&](const Index& batches, llvm::Value* first, int64_t width, llvm::Value* other) {
     const Carried sums(static_cast<size_t>(width), zero(with_lanes));
-    const auto step = [&](llvm::Value* k, Carried so_far) {
+    return over_columns(inner, triangle ? first : nullptr, sums, [&](llvm::Value* k, size_t row, Carried so_far) {
       llvm::Value* shared = as(with_lanes, along_rows ? right_at(batches, k, other) : left_at(batches, other, k));
-      for (int64_t r = 0; r < width; ++r) {
-        llvm::Value* at = b.CreateAdd(first, i64(r));
+      for (size_t r = row; r < so_far.size(); ++r) {
+        llvm::Value* at = b.CreateAdd(first, i64(static_cast<int64_t>(r)));
         llvm::Value* own = as(with_lanes, along_rows ? left_at(batches, at, k) : right_at(batches, k, at));
-        llvm::Value*& sum = so_far[static_cast<size_t>(r)];
-        sum = along_rows ? fma(own, shared, sum) : fma(shared, own, sum);
+        so_far[r] = along_rows ? fma(own, shared, so_far[r]) : fma(shared, own, so_far[r]);
       }
       return so_far;
-    };
-    return triangle ? rolled_loop(b.CreateAdd(first, i64(width)), sums, step) : loop(inner, sums, step);
+    });
   };
   auto result_index = [&](Index at, llvm::Value* along, llvm::Value* other) {
     if (left_matrix) at.push_back(along_rows ? along : other);

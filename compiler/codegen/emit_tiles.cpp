@@ -38,19 +38,16 @@ void Emitter::emit_tiled(NodeId node) {
   for (NodeId product : sum.products) products.push_back(vector_product(graph, product));
   const EmittedValue target = result(node);
   const auto add_product = [&](const VectorProduct& product, llvm::Value* first, Carried sums) {
-    const auto step = [&](llvm::Value* k, Carried so_far) {
-      llvm::Value* shared = as(with_lanes, element(product.vector, {k}));
-      for (size_t r = 0; r < so_far.size(); ++r) {
-        llvm::Value* at = b.CreateAdd(first, i64(static_cast<int64_t>(r)));
-        llvm::Value* own = element(product.matrix, product.transposed ? Index{k, at} : Index{at, k});
-        so_far[r] = fma(as(with_lanes, own), shared, so_far[r]);
-      }
-      return so_far;
-    };
-    // 0 times a number adds nothing: rows of a lower triangle end at the last one's diagonal.
-    llvm::Value* end = b.CreateAdd(first, i64(static_cast<int64_t>(sums.size())));
-    if (product.triangle) return rolled_loop(end, std::move(sums), step);
-    return loop(product.inner, std::move(sums), step);
+    return over_columns(product.inner, product.triangle ? first : nullptr, std::move(sums),
+                        [&](llvm::Value* k, size_t row, Carried so_far) {
+                          llvm::Value* shared = as(with_lanes, element(product.vector, {k}));
+                          for (size_t r = row; r < so_far.size(); ++r) {
+                            llvm::Value* at = b.CreateAdd(first, i64(static_cast<int64_t>(r)));
+                            llvm::Value* own = element(product.matrix, product.transposed ? Index{k, at} : Index{at, k});
+                            so_far[r] = fma(as(with_lanes, own), shared, so_far[r]);
+                          }
+                          return so_far;
+                        });
   };
   const auto tile = [&](llvm::Value* first, int64_t width) {
     Carried sums;

@@ -201,6 +201,10 @@ class Emitter {
   llvm::Value* permuted(llvm::Value* row, int64_t length, llvm::Value* wanted);
   void emit_scatter(NodeId);
   llvm::Value* scattered(NodeId, const Index&);  // one element of it
+  // Sums over a matrix's columns in order: add(k, row, sums) adds column k to those from `row` on. `triangle`: the first sum's
+  // row, where nothing is above the diagonal; else null.
+  Carried over_columns(int64_t count, llvm::Value* triangle, Carried sums,
+                       const std::function<Carried(llvm::Value*, size_t, Carried)>& add);
   void emit_matmul(NodeId);
   void emit_tiled(NodeId);
   void emit_outer(NodeId);
@@ -231,6 +235,7 @@ class Emitter {
   bool is_small(const Type& type) const { return element_count(type.shape) <= register_elements; }
   CarriedArray carried_array(NodeId leaf, NodeId next, const Shape&, const EmittedValue& slot);
   void place(NodeId, const EmittedValue& target);  // what computes the node's value will store it there, where that can be
+  void is_at(NodeId leaf, const EmittedValue& target) { places_.try_emplace(leaf.index, target); }  // where it is to be kept
   void leave(NodeId, const Shape&, const EmittedValue& target);  // stores it there, unless it is there; null: zero
   void copy(const Shape&, const EmittedValue& from, const EmittedValue& to);
   void copy_where(llvm::Value* condition, const Shape&, const EmittedValue& from, const EmittedValue& to);
