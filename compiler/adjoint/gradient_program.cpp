@@ -6,6 +6,7 @@
 #include "compiler/adjoint/gradient_program.h"
 
 #include "compiler/adjoint/gradient_builder.h"
+#include "compiler/pass/close_loops.h"
 #include "dsl/diagnostic.h"
 
 namespace alea {
@@ -176,8 +177,9 @@ Program build_gradient_program(StochasticGraph model, const Plan& plan, const st
   GradientBuilder builder(std::move(model), plan, forks, options);
   builder.build_forward();
   if (options.gradient) builder.build_backward();
-  verify_program(builder.program);
-  return std::move(builder.program);
+  Program program = close_loops(std::move(builder.program));
+  verify_program(program);
+  return program;
 }
 
 }  // namespace alea

@@ -183,4 +183,15 @@ NodeId make_copy(Graph& to, const Graph& from, NodeId id, std::span<const NodeId
   return make_of_type(to, from.op(id), type, inputs, {attributes.begin(), attributes.end()}, span);
 }
 
+NodeId copy_node(Graph& to, const Graph& from, NodeId id, std::span<const NodeId> inputs, uint32_t payload) {
+  const SpanId span = to.add_span(from.span(id));
+  if (from.is_constant(id)) {
+    const std::span<const double> values = from.values(id);
+    return to.constant(from.type(id), {values.begin(), values.end()}, span);
+  }
+  if (const std::span<const int64_t> attributes = from.attributes(id); !attributes.empty())
+    payload = to.add_attributes({attributes.begin(), attributes.end()}).index;
+  return to.add(from.op(id), from.type(id), inputs, payload, span);
+}
+
 }  // namespace alea

@@ -28,6 +28,9 @@ NodeId make_of_type(Graph&, Op, const Type& result, std::span<const NodeId> inpu
 // The node of another graph (or this one) over other operands; leaves, noise and draws keep their payload.
 NodeId make_copy(Graph& to, const Graph& from, NodeId, std::span<const NodeId> inputs);
 
+// The same as it is, nothing simplified, with a payload of its own where the op takes one.
+NodeId copy_node(Graph& to, const Graph& from, NodeId, std::span<const NodeId> inputs, uint32_t payload);
+
 // What one op does to constant operands; also the interpreter's meaning of each op on one sample.
 // `values` are row-major element lists, of size 1 for a scalar operand.
 std::vector<double> evaluate(const Graph&, NodeId, std::span<const std::span<const double>> operands);

@@ -47,34 +47,11 @@ std::vector<NodeId> program_roots(const Program& program, bool with_names) {
   const auto need = [&](NodeId node) {
     if (node) roots.push_back(node);
   };
-  need(program.objective_init);
-  need(program.objective_step);
-  need(program.objective_final);
-  if (with_names || roots.empty())
+  const bool without_objective = !program.objective_init && !program.objective_step && !program.objective_final;
+  if (with_names || without_objective)
     for (const NamedNode& named : program.names) need(named.node);
-  for (const ProgramState& state : program.states) {
-    need(state.init);
-    need(state.next);
-  }
-  if (!program.has_gradient) return roots;
-  for (const ProgramParam& param : program.params) need(param.gradient);
-  for (const ProgramAdvantage& advantage : program.advantages) {
-    need(advantage.own);
-    need(advantage.later);
-    need(advantage.later_final);
-    need(advantage.value_baseline);
-  }
-  for (const AdjointCarry& carry : program.carries) {
-    need(carry.final_value);
-    need(carry.step_value);
-  }
-  for (const Accumulator& accumulator : program.accumulators) {
-    need(accumulator.target);
-    for (const Contribution& contribution : accumulator.contributions) {
-      need(contribution.value);
-      need(contribution.index);
-    }
-  }
+  for_each_forward_reference(program, need);
+  if (program.has_gradient) for_each_gradient_reference(program, need);
   return roots;
 }
 

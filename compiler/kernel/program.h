@@ -150,6 +150,40 @@ PhaseOrder order_phases(const Program&, bool with_names = false);
 // What order_phases starts from.
 std::vector<NodeId> program_roots(const Program&, bool with_names = false);
 
+// Calls `visit` on each node that the tables of the forward phases hold, and on each that those of the gradient do, null ones
+// included; with a program that is not const, by reference.
+template <class AProgram, class Visit>
+void for_each_forward_reference(AProgram& program, Visit visit) {
+  visit(program.objective_init);
+  visit(program.objective_step);
+  visit(program.objective_final);
+  for (auto& state : program.states) {
+    visit(state.init);
+    visit(state.next);
+  }
+}
+template <class AProgram, class Visit>
+void for_each_gradient_reference(AProgram& program, Visit visit) {
+  for (auto& param : program.params) visit(param.gradient);
+  for (auto& advantage : program.advantages) {
+    visit(advantage.own);
+    visit(advantage.later);
+    visit(advantage.later_final);
+    visit(advantage.value_baseline);
+  }
+  for (auto& carry : program.carries) {
+    visit(carry.final_value);
+    visit(carry.step_value);
+  }
+  for (auto& accumulator : program.accumulators) {
+    visit(accumulator.target);
+    for (auto& contribution : accumulator.contributions) {
+      visit(contribution.value);
+      visit(contribution.index);
+    }
+  }
+}
+
 std::string_view text(Phase);  // step_backward
 // Whether a node of phase `reader` may read one of phase `read`.
 bool can_read(Phase reader, Phase read);

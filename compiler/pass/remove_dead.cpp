@@ -1,6 +1,7 @@
 // Copies the nodes that are reached, as they are, and renames every reference to them.
 #include "compiler/pass/remove_dead.h"
 
+#include "compiler/graph/build.h"
 #include "compiler/graph/references.h"
 
 namespace alea {
@@ -22,24 +23,15 @@ StochasticGraph remove_dead(const StochasticGraph& from) {
   for (uint32_t index = 0; index < from.graph.size(); ++index) {
     const NodeId id{index};
     if (!needed[id]) continue;
-    const Op op = from.graph.op(id);
-    const SpanId span = to.graph.add_span(from.graph.span(id));
-    if (op == Op::constant) {
-      const std::span<const double> values = from.graph.values(id);
-      copy[id] = to.graph.constant(from.graph.type(id), {values.begin(), values.end()}, span);
-      continue;
-    }
     std::vector<NodeId> inputs;
     for (const NodeId input : from.graph.inputs(id)) inputs.push_back(copy[input]);
     uint32_t payload = from.graph[id].payload;
-    if (kind(op) == OpKind::random) {
+    if (kind(from.graph.op(id)) == OpKind::random) {
       NoiseId& renamed = noise[NoiseId{payload}];
       if (!renamed) renamed = to.noises.add(from.noises[NoiseId{payload}]);
       payload = renamed.index;
-    } else if (const std::span<const int64_t> attributes = from.graph.attributes(id); !attributes.empty()) {
-      payload = to.graph.add_attributes({attributes.begin(), attributes.end()}).index;
     }
-    copy[id] = to.graph.add(op, from.graph.type(id), inputs, payload, span);
+    copy[id] = copy_node(to.graph, from.graph, id, inputs, payload);
   }
   for_each_reference(to, [&](NodeId& id) {
     if (id) id = copy[id];
