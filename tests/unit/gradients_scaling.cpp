@@ -148,7 +148,8 @@ TEST_CASE("the adjoints of many slices of an array are put side by side", "[scal
 }
 
 TEST_CASE("code does not grow with the horizon", "[scaling]") {
-  CHECK(instructions(steps(10)) == Approx(instructions(steps(10'000))).epsilon(0.05));
+  // With the whole tape, and in segments.
+  CHECK(instructions(steps(10)) == Approx(instructions(steps(1'000))).epsilon(0.05));
   CHECK(instructions(steps(1'000'000)) == Approx(instructions(steps(10'000'000))).epsilon(0.05));
 }
 
