@@ -29,105 +29,143 @@ Emitter::Carried Emitter::over_columns(int64_t count, llvm::Value* triangle, Car
   return sums;
 }
 
-// c[i, j] = Σ_k a[i, k] b[k, j]; a vector stands for one row, resp. one column.
-void Emitter::emit_matmul(NodeId node) {
-  const NodeId left = graph.input(node, 0), right = graph.input(node, 1);
-  const size_t batch = static_cast<size_t>(graph.attributes(node)[0]);
-  const Shape &a = graph.shape(left), &c = graph.shape(right), &shape = graph.shape(node);
-  const bool left_matrix = a.size() == batch + 2, right_matrix = c.size() == batch + 2;
-  const int64_t rows = left_matrix ? a[batch] : 1, columns = right_matrix ? c[batch + 1] : 1, inner = a.back();
-  const bool with_lanes = node_lanes(node);
-  const bool small = element_count(shape) <= register_elements;
-  if (!small || inner > register_elements || rows > tile_rows || columns > tile_rows) {
-    prepare(left);
-    prepare(right);
+namespace {
+
+// c[i, j] = Σ_k a[i, k] b[k, j], for each index of the batch axes; a vector stands for one row, resp. one column.
+class MatrixProduct {
+ public:
+  MatrixProduct(Emitter& emitter, NodeId node)
+      : e(emitter),
+        node_(node),
+        left_(e.graph.input(node, 0)),
+        right_(e.graph.input(node, 1)),
+        batch_(static_cast<size_t>(e.graph.attributes(node)[0])),
+        shape_(e.graph.shape(node)),
+        with_lanes_(e.node_lanes(node)) {
+    const Shape &a = e.graph.shape(left_), &c = e.graph.shape(right_);
+    left_matrix_ = a.size() == batch_ + 2;
+    right_matrix_ = c.size() == batch_ + 2;
+    const int64_t rows = left_matrix_ ? a[batch_] : 1, columns = right_matrix_ ? c[batch_ + 1] : 1;
+    inner_ = a.back();
+    small_ = element_count(shape_) <= register_elements;
+    reads_memory_ = !small_ || inner_ > register_elements || rows > tile_rows || columns > tile_rows;
+    along_rows_ = rows >= columns || (rows >= tile_rows && !e.node_lanes(left_));
+    length_ = along_rows_ ? rows : columns;
+    across_ = along_rows_ ? columns : rows;
+    triangle_ = along_rows_ && batch_ == 0 && !small_ && is_lower_triangle(e.graph, left_) && is_surely_finite(e.graph, right_);
   }
-  auto left_at = [&](Index at, llvm::Value* i, llvm::Value* k) {
-    if (left_matrix) at.push_back(i);
+
+  void emit() {
+    if (reads_memory_) {
+      e.prepare(left_);
+      e.prepare(right_);
+    }
+    if (small_) in_registers();
+    else in_memory();
+  }
+
+ private:
+  llvm::Value* left(Index at, llvm::Value* i, llvm::Value* k) {
+    if (left_matrix_) at.push_back(i);
     at.push_back(k);
-    return element(left, at);
-  };
-  auto right_at = [&](Index at, llvm::Value* k, llvm::Value* j) {
+    return e.as(with_lanes_, e.element(left_, at));
+  }
+  llvm::Value* right(Index at, llvm::Value* k, llvm::Value* j) {
     at.push_back(k);
-    if (right_matrix) at.push_back(j);
-    return element(right, at);
-  };
-  // A tile of `width` results along one axis: along the rows unless only the columns can share loads.
-  const bool along_rows = rows >= columns || (rows >= tile_rows && !node_lanes(left));
-  const bool triangle = along_rows && batch == 0 && !small && is_lower_triangle(graph, left) && is_surely_finite(graph, right);
-  auto tile = [&](const Index& batches, llvm::Value* first, int64_t width, llvm::Value* other) {
-    const Carried sums(static_cast<size_t>(width), zero(with_lanes));
-    return over_columns(inner, triangle ? first : nullptr, sums, [&](llvm::Value* k, size_t row, Carried so_far) {
-      llvm::Value* shared = as(with_lanes, along_rows ? right_at(batches, k, other) : left_at(batches, other, k));
-      for (size_t r = row; r < so_far.size(); ++r) {
-        llvm::Value* at = b.CreateAdd(first, i64(static_cast<int64_t>(r)));
-        llvm::Value* own = as(with_lanes, along_rows ? left_at(batches, at, k) : right_at(batches, k, at));
-        so_far[r] = along_rows ? fma(own, shared, so_far[r]) : fma(shared, own, so_far[r]);
+    if (right_matrix_) at.push_back(j);
+    return e.as(with_lanes_, e.element(right_, at));
+  }
+
+  // `width` results along one axis, from `first` on.
+  Emitter::Carried tile(const Index& batches, llvm::Value* first, int64_t width, llvm::Value* other) {
+    const Emitter::Carried nothing(static_cast<size_t>(width), e.zero(with_lanes_));
+    return e.over_columns(inner_, triangle_ ? first : nullptr, nothing, [&](llvm::Value* k, size_t row, Emitter::Carried sums) {
+      llvm::Value* shared = along_rows_ ? right(batches, k, other) : left(batches, other, k);
+      for (size_t r = row; r < sums.size(); ++r) {
+        llvm::Value* at = e.b.CreateAdd(first, e.i64(static_cast<int64_t>(r)));
+        llvm::Value* own = along_rows_ ? left(batches, at, k) : right(batches, k, at);
+        sums[r] = along_rows_ ? e.fma(own, shared, sums[r]) : e.fma(shared, own, sums[r]);
       }
-      return so_far;
+      return sums;
     });
-  };
-  auto result_index = [&](Index at, llvm::Value* along, llvm::Value* other) {
-    if (left_matrix) at.push_back(along_rows ? along : other);
-    if (right_matrix) at.push_back(along_rows ? other : along);
+  }
+  Index result_index(Index at, llvm::Value* along, llvm::Value* other) {
+    if (left_matrix_) at.push_back(along_rows_ ? along : other);
+    if (right_matrix_) at.push_back(along_rows_ ? other : along);
     return at;
-  };
-  const int64_t length = along_rows ? rows : columns, across = along_rows ? columns : rows;
-  const Shape batches_shape(shape.begin(), shape.begin() + static_cast<std::ptrdiff_t>(batch));
-  if (small) {
-    EmittedValue computed{with_lanes, false, false, Carried(static_cast<size_t>(element_count(shape))), nullptr, {}};
-    auto flat = [&](const Index& index) {
-      int64_t at = 0;
-      for (size_t axis = 0; axis < index.size(); ++axis)
-        at = at * shape[axis] + llvm::cast<llvm::ConstantInt>(index[axis])->getSExtValue();
-      return static_cast<size_t>(at);
-    };
-    each(batches_shape, [&](const Index& batches) {
-      for (int64_t other = 0; other < across; ++other)
-        for (int64_t first = 0; first < length; first += tile_rows) {
-          const int64_t width = std::min(tile_rows, length - first);
-          const Carried sums = tile(batches, i64(first), width, i64(other));
-          for (int64_t r = 0; r < width; ++r)
-            computed.elements[flat(result_index(batches, i64(first + r), i64(other)))] = sums[static_cast<size_t>(r)];
+  }
+  Shape batches() const { return {shape_.begin(), shape_.begin() + static_cast<std::ptrdiff_t>(batch_)}; }
+
+  void in_registers() {
+    EmittedValue computed{with_lanes_, false, false, Emitter::Carried(static_cast<size_t>(element_count(shape_))), nullptr, {}};
+    e.each(batches(), [&](const Index& at) {
+      for (int64_t other = 0; other < across_; ++other)
+        for (int64_t first = 0; first < length_; first += tile_rows) {
+          const Emitter::Carried sums = tile(at, e.i64(first), std::min(tile_rows, length_ - first), e.i64(other));
+          for (size_t r = 0; r < sums.size(); ++r)
+            computed.elements[flat(result_index(at, e.i64(first + static_cast<int64_t>(r)), e.i64(other)))] = sums[r];
         }
     });
-    values[node.index] = std::move(computed);
-    return;
+    e.values[node_.index] = std::move(computed);
   }
-  const EmittedValue target = result(node);
-  auto store_tile = [&](const Index& batches, llvm::Value* first, int64_t width, llvm::Value* other) {
-    const Carried sums = tile(batches, first, width, other);
-    for (int64_t r = 0; r < width; ++r)
-      store(target, result_index(batches, b.CreateAdd(first, i64(r)), other), sums[static_cast<size_t>(r)]);
-  };
-  auto over_batches = [&](const Index& batches) {
-    const auto turn = [&](llvm::Value* other, Carried) -> Carried {
-      const int64_t whole = length / tile_rows;
-      if (whole > 0)
-        rolled_loop(i64(whole), {}, [&](llvm::Value* t, Carried) -> Carried {
-          store_tile(batches, b.CreateMul(t, i64(tile_rows)), tile_rows, other);
-          return {};
-        });
-      if (length % tile_rows != 0) store_tile(batches, i64(whole * tile_rows), length % tile_rows, other);
-      return {};
-    };
-    if (across == 1) turn(i64(0), {});
-    else rolled_loop(i64(across), {}, turn);
-  };
+  size_t flat(const Index& index) const {
+    int64_t at = 0;
+    for (size_t axis = 0; axis < index.size(); ++axis)
+      at = at * shape_[axis] + llvm::cast<llvm::ConstantInt>(index[axis])->getSExtValue();
+    return static_cast<size_t>(at);
+  }
+
+  void in_memory() {
+    target_ = e.result(node_);
+    Index at;
+    over_batches(at);
+    e.values[node_.index] = target_;
+  }
   // Batch axes always as loops: the body is long.
-  Index batches;
-  std::function<void(size_t)> nest = [&](size_t axis) {
-    if (axis == batch) return over_batches(batches);
-    rolled_loop(i64(batches_shape[axis]), {}, [&](llvm::Value* i, Carried) -> Carried {
-      batches.push_back(i);
-      nest(axis + 1);
-      batches.pop_back();
+  void over_batches(Index& at) {
+    if (at.size() == batch_) return over_tiles(at);
+    e.rolled_loop(e.i64(shape_[at.size()]), {}, [&](llvm::Value* i, const Emitter::Carried&) -> Emitter::Carried {
+      at.push_back(i);
+      over_batches(at);
+      at.pop_back();
       return {};
     });
-  };
-  nest(0);
-  values[node.index] = target;
-}
+  }
+  void over_tiles(const Index& batches) {
+    const auto line = [&](llvm::Value* other, const Emitter::Carried&) -> Emitter::Carried {
+      const int64_t whole = length_ / tile_rows;
+      if (whole > 0)
+        e.rolled_loop(e.i64(whole), {}, [&](llvm::Value* t, const Emitter::Carried&) -> Emitter::Carried {
+          store_tile(batches, e.b.CreateMul(t, e.i64(tile_rows)), tile_rows, other);
+          return {};
+        });
+      if (length_ % tile_rows != 0) store_tile(batches, e.i64(whole * tile_rows), length_ % tile_rows, other);
+      return {};
+    };
+    if (across_ == 1) line(e.i64(0), {});
+    else e.rolled_loop(e.i64(across_), {}, line);
+  }
+  void store_tile(const Index& batches, llvm::Value* first, int64_t width, llvm::Value* other) {
+    const Emitter::Carried sums = tile(batches, first, width, other);
+    for (size_t r = 0; r < sums.size(); ++r)
+      e.store(target_, result_index(batches, e.b.CreateAdd(first, e.i64(static_cast<int64_t>(r))), other), sums[r]);
+  }
+
+  Emitter& e;
+  NodeId node_, left_, right_;
+  size_t batch_;
+  Shape shape_;
+  bool with_lanes_, left_matrix_ = false, right_matrix_ = false;
+  int64_t inner_ = 0;
+  bool small_ = false, reads_memory_ = false, triangle_ = false;
+  bool along_rows_ = false;  // tiles go along the rows, unless only the columns can share loads
+  int64_t length_ = 0, across_ = 0;
+  EmittedValue target_;
+};
+
+}  // namespace
+
+void Emitter::emit_matmul(NodeId node) { MatrixProduct(*this, node).emit(); }
 
 void Emitter::emit_outer(NodeId node) {
   if (element_count(graph.shape(node)) > register_elements)
