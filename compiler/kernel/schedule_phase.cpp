@@ -102,127 +102,160 @@ class Tiles {
   NodeTable<bool> has_tile_;
 };
 
+class PhasePlanner {
+ public:
+  PhasePlanner(const Program& program, const Schedule& schedule, Phase phase)
+      : program_(program),
+        graph_(program.graph),
+        schedule_(schedule),
+        phase_(phase),
+        uses_(graph_.size(), 0),
+        only_user_(graph_.size()) {
+    plan_.order = schedule.order[static_cast<size_t>(phase)];
+    plan_.form = NodeTable<Form>(graph_.size(), Form::registers);
+    plan_.last_use = NodeTable<uint32_t>(graph_.size(), 0);
+    plan_.place = NodeTable<NodeId>(graph_.size());
+    plan_.tiled = NodeTable<NodeId>(graph_.size());
+  }
+
+  PhasePlan plan() {
+    count_uses();
+    for (NodeId node : plan_.order)
+      if (element_count(graph_.shape(node)) > register_elements) plan_.form[node] = form_of(node);
+    inline_fused_products();
+    Tiles(program_, schedule_, plan_, uses_, only_user_).find();
+    place_sources();
+    extend_lives();
+    return std::move(plan_);
+  }
+
+ private:
+  bool dies_here(NodeId node) const { return schedule_.home[node] == Home::phase; }
+
+  void count_uses() {
+    for (NodeId node : plan_.order)
+      for (NodeId input : graph_.inputs(node)) {
+        ++uses_[input];
+        only_user_[input] = node;
+      }
+    const auto read_twice = [&](NodeId node) { use_at_end(node, 2); };
+    for_each_forward_reference(program_, read_twice);
+    for (const AdjointCarry& carry : program_.carries) {
+      read_twice(carry.final_value);
+      read_twice(carry.step_value);
+    }
+    for (uint32_t k = 0; k < program_.accumulators.size(); ++k) {
+      if (schedule_.accumulators[AccumulatorId{k}].form == AccumulatorForm::product) continue;
+      for (const Contribution& contribution : program_.accumulators[AccumulatorId{k}].contributions)
+        if (schedule_.phase_of(contribution) == phase_) {
+          // With an index the value's elements are visited out of order: it has to be in memory.
+          use_at_end(contribution.value, contribution.index ? 2 : 1);
+          read_twice(contribution.index);
+        }
+    }
+    for (const ProgramParam& param : program_.params) read_twice(param.gradient);
+    for (const CreditProduct& product : schedule_.options.products)
+      for (NodeId node : {product.weight, product.value, product.score}) read_twice(node);
+  }
+  // What is read once the phase is done keeps its memory.
+  void use_at_end(NodeId node, uint32_t count) {
+    if (!node) return;
+    uses_[node] += count;
+    plan_.last_use[node] = UINT32_MAX;
+  }
+
+  // Of a value too large for registers.
+  Form form_of(NodeId node) const {
+    const Op op = graph_.op(node);
+    if (kind(op) == OpKind::leaf || kind(op) == OpKind::random || !dies_here(node)) return Form::buffer;
+    const bool has_input = !graph_.inputs(node).empty();
+    const bool of_inlined = has_input && plan_.form[graph_.input(node, 0)] == Form::inlined;
+    if (op == Op::broadcast && of_inlined) return Form::inlined;
+    if (is_view_op(op) || is_identity(op)) return Form::view;
+    if (is_read_in_order(node) || is_computed_in_sum(node)) return Form::inlined;
+    if (op == Op::outer && uses_[node] == 1 && !only_user_[node]) return Form::inlined;
+    if (is_renaming(graph_, node) && !of_inlined) return Form::view;
+    return Form::buffer;
+  }
+  // Computed where its only user, in a loop over the same elements, reads it.
+  bool is_read_in_order(NodeId node) const {
+    const Op op = graph_.op(node);
+    if (uses_[node] != 1 || !(kind(op) == OpKind::elementwise || op == Op::gather || is_selection(graph_, node))) return false;
+    const NodeId user = only_user_[node];
+    if (!user) return true;
+    const Op by = graph_.op(user);
+    const bool is_index = by == Op::gather && graph_.input(user, 1) == node;
+    return by == Op::reduce_sum || ((kind(by) == OpKind::elementwise || is_index) && graph_.shape(user) == graph_.shape(node));
+  }
+  bool is_computed_in_sum(NodeId node) const {
+    return kind(graph_.op(node)) == OpKind::elementwise && is_cheap(graph_.op(node)) && uses_[node] == 1 && only_user_[node] &&
+           is_summed_again(only_user_[node]) &&
+           std::ranges::none_of(graph_.inputs(node), [&](NodeId input) { return plan_.form[input] == Form::inlined; });
+  }
+  // Whether each element of a broadcast is read by one short sum along the axis that it adds, which is unrolled: what is
+  // broadcast is computed once.
+  bool is_summed_again(NodeId broadcast) const {
+    if (graph_.op(broadcast) != Op::broadcast || !dies_here(broadcast)) return false;
+    NodeId last = broadcast;
+    while (uses_[last] == 1 && only_user_[last] && kind(graph_.op(only_user_[last])) == OpKind::elementwise &&
+           graph_.shape(only_user_[last]) == graph_.shape(broadcast) && dies_here(only_user_[last]))
+      last = only_user_[last];
+    if (uses_[last] != 1 || !only_user_[last] || graph_.op(only_user_[last]) != Op::reduce_sum) return false;
+    const auto axis = static_cast<size_t>(graph_.attributes(only_user_[last])[0]);
+    const std::span<const int64_t> axes = graph_.attributes(broadcast);
+    return axes[axis] < 0 && std::ranges::count(axes, -1) == 1 && graph_.shape(broadcast)[axis] <= register_elements;
+  }
+
+  void inline_fused_products() {
+    for (NodeId node : plan_.order)
+      if (const FusedSide side = schedule_.fused[node]; side != FusedSide::none) {
+        const NodeId product = graph_.input(node, side == FusedSide::left ? 0 : 1);
+        if (dies_here(product)) plan_.form[product] = Form::inlined;
+      }
+  }
+
+  // Where a value that outlives the phase is another name for one that does not, that one is computed in its place.
+  void place_sources() {
+    for (NodeId node : plan_.order) {
+      if (plan_.form[node] != Form::buffer || dies_here(node) || !is_renaming(graph_, node)) continue;
+      NodeId source = graph_.input(node, 0);
+      while (plan_.form[source] == Form::view && dies_here(source) && is_renaming(graph_, source))
+        source = graph_.input(source, 0);
+      if (!can_take_place(source, node)) continue;
+      plan_.place[source] = node;
+      plan_.form[node] = Form::view;
+    }
+  }
+  bool can_take_place(NodeId source, NodeId node) const {
+    const auto is_boolean = [&](NodeId id) { return graph_.type(id).scalar == Scalar::boolean; };
+    return program_.phase[node] == phase_ && program_.phase[source] == phase_ && dies_here(source) &&
+           plan_.form[source] == Form::buffer && can_be_placed(graph_.op(source)) && !plan_.place[source] &&
+           has_lanes(program_, source) == has_lanes(program_, node) && is_boolean(source) == is_boolean(node);
+  }
+
+  // Users before operands: an operand that is read through an inlined value or a view lives as long as those.
+  void extend_lives() {
+    for (uint32_t position = static_cast<uint32_t>(plan_.order.size()); position-- > 0;) {
+      const NodeId node = plan_.order[position];
+      const bool through = plan_.form[node] == Form::inlined || plan_.form[node] == Form::view;
+      const uint32_t reach = through ? std::max(plan_.last_use[node], position) : position;
+      for (NodeId input : graph_.inputs(node)) plan_.last_use[input] = std::max(plan_.last_use[input], reach);
+    }
+  }
+
+  const Program& program_;
+  const Graph& graph_;
+  const Schedule& schedule_;
+  const Phase phase_;
+  NodeTable<uint32_t> uses_;
+  NodeTable<NodeId> only_user_;  // null: an accumulator
+  PhasePlan plan_;
+};
+
 }  // namespace
 
 PhasePlan plan_phase(const Program& program, const Schedule& schedule, Phase phase) {
-  const Graph& graph = program.graph;
-  PhasePlan plan;
-  plan.order = schedule.order[static_cast<size_t>(phase)];
-  plan.form = NodeTable<Form>(graph.size(), Form::registers);
-  plan.last_use = NodeTable<uint32_t>(graph.size(), 0);
-  plan.place = NodeTable<NodeId>(graph.size());
-  NodeTable<uint32_t> uses(graph.size(), 0);
-  NodeTable<NodeId> only_user(graph.size());  // null: an accumulator
-  for (NodeId node : plan.order)
-    for (NodeId input : graph.inputs(node)) {
-      ++uses[input];
-      only_user[input] = node;
-    }
-  // What is read once the phase is done keeps its memory.
-  auto use_at_end = [&](NodeId node, uint32_t count) {
-    if (!node) return;
-    uses[node] += count;
-    plan.last_use[node] = UINT32_MAX;
-  };
-  for (NodeId objective : {program.objective_init, program.objective_step, program.objective_final}) use_at_end(objective, 2);
-  for (const ProgramState& state : program.states) {
-    use_at_end(state.init, 2);
-    use_at_end(state.next, 2);
-  }
-  for (const AdjointCarry& carry : program.carries) {
-    use_at_end(carry.final_value, 2);
-    use_at_end(carry.step_value, 2);
-  }
-  for (uint32_t k = 0; k < program.accumulators.size(); ++k) {
-    if (schedule.accumulators[AccumulatorId{k}].form == AccumulatorForm::product) continue;
-    for (const Contribution& contribution : program.accumulators[AccumulatorId{k}].contributions)
-      if (schedule.phase_of(contribution) == phase) {
-        // With an index the value's elements are visited out of order: it has to be in memory.
-        use_at_end(contribution.value, contribution.index ? 2 : 1);
-        use_at_end(contribution.index, 2);
-      }
-  }
-  for (const ProgramParam& param : program.params) use_at_end(param.gradient, 2);
-  for (const CreditProduct& product : schedule.options.products) {
-    use_at_end(product.weight, 2);
-    use_at_end(product.value, 2);
-    use_at_end(product.score, 2);
-  }
-
-  auto reads_in_a_loop = [&](NodeId user, NodeId node) {
-    if (!user) return true;
-    const Op op = graph.op(user);
-    const bool is_index = op == Op::gather && graph.input(user, 1) == node;
-    return ((kind(op) == OpKind::elementwise || is_index) && graph.shape(user) == graph.shape(node)) || op == Op::reduce_sum;
-  };
-  // Whether each element of a broadcast is read by one short sum along the axis that it adds, which is unrolled: what is
-  // broadcast is computed once.
-  auto is_summed_again = [&](NodeId broadcast) {
-    if (graph.op(broadcast) != Op::broadcast || schedule.home[broadcast] != Home::phase) return false;
-    NodeId last = broadcast;
-    while (uses[last] == 1 && only_user[last] && kind(graph.op(only_user[last])) == OpKind::elementwise &&
-           graph.shape(only_user[last]) == graph.shape(broadcast) && schedule.home[only_user[last]] == Home::phase)
-      last = only_user[last];
-    if (uses[last] != 1 || !only_user[last] || graph.op(only_user[last]) != Op::reduce_sum) return false;
-    const auto axis = static_cast<size_t>(graph.attributes(only_user[last])[0]);
-    const std::span<const int64_t> axes = graph.attributes(broadcast);
-    return axes[axis] < 0 && std::ranges::count(axes, -1) == 1 && graph.shape(broadcast)[axis] <= register_elements;
-  };
-  auto is_computed_in_sum = [&](NodeId node) {
-    return kind(graph.op(node)) == OpKind::elementwise && is_cheap(graph.op(node)) && uses[node] == 1 && only_user[node] &&
-           is_summed_again(only_user[node]) &&
-           std::ranges::none_of(graph.inputs(node), [&](NodeId input) { return plan.form[input] == Form::inlined; });
-  };
-  for (NodeId node : plan.order) {
-    const Op op = graph.op(node);
-    if (element_count(graph.shape(node)) <= register_elements) continue;
-    if (kind(op) == OpKind::leaf || kind(op) == OpKind::random) plan.form[node] = Form::buffer;
-    else if (schedule.home[node] != Home::phase) plan.form[node] = Form::buffer;
-    else if (op == Op::broadcast && plan.form[graph.input(node, 0)] == Form::inlined) plan.form[node] = Form::inlined;
-    else if (is_view_op(op) || is_identity(op)) plan.form[node] = Form::view;
-    else if ((kind(op) == OpKind::elementwise || op == Op::gather || is_selection(graph, node)) && uses[node] == 1 &&
-             reads_in_a_loop(only_user[node], node))
-      plan.form[node] = Form::inlined;
-    else if (is_computed_in_sum(node)) plan.form[node] = Form::inlined;
-    else if (op == Op::outer && uses[node] == 1 && !only_user[node]) plan.form[node] = Form::inlined;
-    else if (is_renaming(graph, node) && plan.form[graph.input(node, 0)] != Form::inlined) plan.form[node] = Form::view;
-    else plan.form[node] = Form::buffer;
-  }
-
-  for (NodeId node : plan.order)
-    if (const FusedSide side = schedule.fused[node]; side != FusedSide::none) {
-      const NodeId product = graph.input(node, side == FusedSide::left ? 0 : 1);
-      if (schedule.home[product] == Home::phase) plan.form[product] = Form::inlined;
-    }
-
-  plan.tiled = NodeTable<NodeId>(graph.size());
-  Tiles(program, schedule, plan, uses, only_user).find();
-
-  // Where a value that outlives the phase is another name for one that does not, that one is computed in its place.
-  auto place_source = [&](NodeId node) {
-    NodeId root = graph.input(node, 0);
-    while (plan.form[root] == Form::view && schedule.home[root] == Home::phase && is_renaming(graph, root))
-      root = graph.input(root, 0);
-    const bool boolean = graph.type(node).scalar == Scalar::boolean;
-    if (program.phase[node] != phase || program.phase[root] != phase || schedule.home[root] != Home::phase ||
-        plan.form[root] != Form::buffer || !can_be_placed(graph.op(root)) || plan.place[root] ||
-        has_lanes(program, root) != has_lanes(program, node) || (graph.type(root).scalar == Scalar::boolean) != boolean)
-      return false;
-    plan.place[root] = node;
-    return true;
-  };
-  for (NodeId node : plan.order)
-    if (plan.form[node] == Form::buffer && schedule.home[node] != Home::phase && is_renaming(graph, node) && place_source(node))
-      plan.form[node] = Form::view;
-
-  // Users before operands: an operand that is read through an inlined value or a view lives as long as those.
-  for (uint32_t position = static_cast<uint32_t>(plan.order.size()); position-- > 0;) {
-    const NodeId node = plan.order[position];
-    const bool through = plan.form[node] == Form::inlined || plan.form[node] == Form::view;
-    const uint32_t reach = through ? std::max(plan.last_use[node], position) : position;
-    for (NodeId input : graph.inputs(node)) plan.last_use[input] = std::max(plan.last_use[input], reach);
-  }
-  return plan;
+  return PhasePlanner(program, schedule, phase).plan();
 }
 
 int64_t BufferAllocator::allocate(int64_t bytes) {
