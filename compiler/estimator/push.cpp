@@ -4,6 +4,7 @@
 #include "compiler/estimator/push.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "compiler/graph/build.h"
 #include "compiler/graph/references.h"
@@ -109,138 +110,134 @@ struct Pushing {
   }
 };
 
-// Copies a graph node by node, so that ids can be remapped.
-struct Copier {
-  const Graph& from;
-  Graph to;
-  std::vector<NodeId> map;
+// ε, and what is drawn in its place: value = a + b ε, where with a comparison, left < right, the value is left − right.
+struct Move {
+  DrawId draw;
+  NodeId value, a, b;
+  NodeId comparison;
+};
 
-  explicit Copier(const Graph& graph) : from(graph), map(graph.size()) {}
-  NodeId at(NodeId id) const { return id ? map[id.index] : id; }
-  NodeId copy(NodeId id) {
-    const Node& node = from[id];
-    SpanId span = node.span ? to.add_span(from.span(id)) : SpanId{};
-    if (node.op == Op::constant) {
-      std::span<const double> values = from.values(id);
-      return to.constant(from.type(id), std::vector<double>(values.begin(), values.end()), span);
-    }
-    std::vector<NodeId> inputs;
-    for (NodeId input : from.inputs(id)) inputs.push_back(at(input));
-    uint32_t payload = node.payload;
-    bool has_attributes =
-        kind(node.op) == OpKind::reduction || kind(node.op) == OpKind::layout || kind(node.op) == OpKind::linear;
-    if (has_attributes && payload != UINT32_MAX) {
-      std::span<const int64_t> attributes = from.attributes(id);
-      payload = to.add_attributes(std::vector<int64_t>(attributes.begin(), attributes.end())).index;
-    }
-    return to.add(node.op, from.type(id), inputs, payload, span);
+std::optional<Move> find_move(Pushing& pushing, const PathFacts& facts, const NodeTable<uint8_t>& parametric, DrawId id) {
+  StochasticGraph& model = pushing.model;
+  Graph& graph = model.graph;
+  const GraphDraw& draw = model.draws[id];
+  if (draw.discrete || !draw.log_density || draw.support != SupportKind::real || draw.owner) return {};
+  if (graph.shape(draw.node) != draw.batch || !(facts.reach[draw.node] & facts.jump[draw.node])) return {};
+  Move move{id, {}, {}, {}, {}};
+  NodeId comparison;
+  pushing.find_live(id);
+  move.value = pushing.find_affine(draw, comparison);
+  const auto other_side = [&] {
+    const NodeId left = graph.input(comparison, 0);
+    return pushing.from_draw[left] ? graph.input(comparison, 1) : left;
+  };
+  if (comparison && !(move.value && parametric[move.value] && !parametric[other_side()])) {
+    const NodeId left = graph.input(comparison, 0), right = graph.input(comparison, 1);
+    if (!parametric[left] && !parametric[right]) return {};
+    const Type type{Scalar::real, 0, graph.shape(comparison)};
+    move.value = graph.add(Op::sub, type, {left, right}, UINT32_MAX, graph[comparison].span);
+    move.comparison = comparison;
+    pushing.mark(draw.node);
   }
+  if (!move.value || !pushing.from_draw[move.value] || graph.shape(move.value) != draw.batch) return {};
+  pushing.mark(draw.node);
+  pushing.decompose(move.value, draw.node, move.a, move.b);
+  const auto is_free = [&](NodeId node) { return node.index < parametric.size() && !parametric[node]; };
+  if (is_free(move.a) && is_free(move.b)) return {};
+  return move;
+}
+
+// Copies the graph; where the value is made a draw follows it, and what reads the value reads that.
+class Mover {
+ public:
+  Mover(StochasticGraph& model, const Move& move)
+      : model_(model), from_(model.graph), move_(move), draw_(model.draws[move.draw]), map_(from_.size()) {}
+
+  void run() {
+    const DrawId added{static_cast<uint32_t>(model_.draws.size())};
+    copy_all(added);
+    GraphDraw moved = draw_;
+    moved.node = drawn_;
+    moved.arguments = {map_[move_.a], map_[move_.b]};
+    for (NodeId argument : draw_.arguments) moved.arguments.push_back(at(argument));
+    moved.log_density = density();
+    moved.baseline_value = at(draw_.baseline_value);
+    moved.law = draw_.law + ", shifted by a param";
+    moved.formals = {};
+    moved.inner = {move_.draw};
+    moved.support_low = moved.support_high = {};
+    for_each_reference(model_, [&](NodeId& id) { id = at(id); });
+    model_.draws[move_.draw].owner = added;
+    model_.draws.add(std::move(moved));
+    model_.graph = std::move(to_);
+  }
+
+ private:
+  NodeId at(NodeId id) const { return id ? map_[id] : id; }
+  NodeId copy(NodeId id) { return copy_node(to_, from_, id, operands(id, map_), from_[id].payload); }
+  std::vector<NodeId> operands(NodeId id, const NodeTable<NodeId>& map) const {
+    std::vector<NodeId> result;
+    for (NodeId input : from_.inputs(id)) result.push_back(map[input]);
+    return result;
+  }
+
+  // What the draw's arguments need may come after the value in the old order: that is copied first.
+  void copy_all(DrawId added) {
+    NodeTable<bool> first(from_.size(), false);
+    for (NodeId node : {move_.value, move_.a, move_.b}) first[node] = true;
+    for (auto index = static_cast<uint32_t>(from_.size()); index-- > 0;)
+      if (first[NodeId{index}])
+        for (NodeId input : from_.inputs(NodeId{index})) first[input] = true;
+    for (uint32_t index = 0; index < from_.size(); ++index)
+      if (const NodeId id{index}; first[id]) map_[id] = copy(id);
+    drawn_ = to_.add(Op::draw, from_.type(move_.value), {map_[move_.value]}, added.index, to_.add_span(draw_.span));
+    map_[move_.value] = drawn_;
+    for (uint32_t index = 0; index < from_.size(); ++index) {
+      const NodeId id{index};
+      if (first[id]) continue;
+      if (id == move_.comparison)
+        map_[id] = to_.add(from_.op(id), from_.type(id), {drawn_, to_.constant(0)}, UINT32_MAX, to_.add_span(from_.span(id)));
+      else map_[id] = copy(id);
+    }
+  }
+
+  // log p_ε((y − a)/b) − log|b|: the old density with (y − a)/b in the place of ε.
+  NodeId density() {
+    const NodeId a = map_[move_.a], b = map_[move_.b];
+    NodeTable<NodeId> map = map_;
+    NodeTable<bool> changed(from_.size(), false);
+    map[draw_.node] = make(to_, Op::div, {make(to_, Op::sub, {drawn_, a}), b});
+    changed[draw_.node] = true;
+    for (uint32_t index = draw_.node.index + 1; index <= draw_.log_density.index; ++index) {
+      const NodeId id{index};
+      const std::span<const NodeId> inputs = from_.inputs(id);
+      if (std::ranges::none_of(inputs, [&](NodeId input) { return changed[input]; })) continue;
+      changed[id] = true;
+      if (kind(from_.op(id)) == OpKind::random || from_.op(id) == Op::draw) continue;
+      map[id] = make_copy(to_, from_, id, operands(id, map));
+    }
+    return make(to_, Op::sub, {map[draw_.log_density], make(to_, Op::log, {make(to_, Op::abs, {b})})});
+  }
+
+  StochasticGraph& model_;
+  const Graph& from_;
+  const Move move_;
+  const GraphDraw draw_;
+  Graph to_;
+  NodeTable<NodeId> map_;
+  NodeId drawn_;
 };
 
 }  // namespace
 
 bool push_params_into_laws(StochasticGraph& model, const PathFacts& facts) {
   Pushing pushing{model, find_users(model.graph), {}, {}};
-  NodeTable<uint8_t> parametric = find_parametric(model);
-  for (uint32_t d = 0; d < model.draws.size(); ++d) {
-    GraphDraw draw = model.draws[DrawId{d}];
-    if (draw.discrete || !draw.log_density || draw.support != SupportKind::real || draw.owner) continue;
-    if (model.graph.shape(draw.node) != draw.batch || !(facts.reach[draw.node] & facts.jump[draw.node])) continue;
-    NodeId comparison;
-    pushing.find_live(DrawId{d});
-    NodeId v = pushing.find_affine(draw, comparison);
-    Graph& graph = model.graph;
-    bool through_comparison = false;
-    if (comparison &&
-        !(v && parametric[v] && !parametric[graph.input(comparison, pushing.from_draw[graph.input(comparison, 0)] ? 1 : 0)])) {
-      // left < right becomes left − right < 0, and the difference is the value to draw.
-      NodeId left = graph.input(comparison, 0), right = graph.input(comparison, 1);
-      if (!parametric[left] && !parametric[right]) continue;
-      v = graph.add(Op::sub, Type{Scalar::real, 0, graph.shape(comparison)}, {left, right}, UINT32_MAX, graph[comparison].span);
-      through_comparison = true;
-      pushing.mark(draw.node);
+  const NodeTable<uint8_t> parametric = find_parametric(model);
+  for (uint32_t d = 0; d < model.draws.size(); ++d)
+    if (const auto move = find_move(pushing, facts, parametric, DrawId{d})) {
+      Mover(model, *move).run();
+      return true;
     }
-    if (!v || !pushing.from_draw[v] || graph.shape(v) != draw.batch) continue;
-    pushing.mark(draw.node);
-    NodeId a, b;
-    pushing.decompose(v, draw.node, a, b);
-    if (!pushing.from_draw[v] || (a.index < parametric.size() && !parametric[a] && b.index < parametric.size() && !parametric[b]))
-      continue;
-
-    // Copy everything; where v is made, a draw node follows it, and its users read that.
-    size_t old_size = graph.size();
-    Copier copier(graph);
-    NodeId drawn;
-    // The nodes of a and b may come after v in the old order: copy what v needs first, in id order.
-    std::vector<bool> needed(old_size, false);
-    std::vector<NodeId> stack{v, a, b};
-    while (!stack.empty()) {
-      NodeId id = stack.back();
-      stack.pop_back();
-      if (needed[id.index]) continue;
-      needed[id.index] = true;
-      for (NodeId input : graph.inputs(id)) stack.push_back(input);
-    }
-    for (uint32_t k = 0; k < old_size; ++k)
-      if (needed[k]) copier.map[k] = copier.copy(NodeId{k});
-    Span span = draw.span;
-    drawn = copier.to.add(Op::draw, graph.type(v), {copier.at(v)}, DrawId{uint32_t(model.draws.size())}.index,
-                          copier.to.add_span(span));
-    for (uint32_t k = 0; k < old_size; ++k) {
-      NodeId id{k};
-      if (needed[k]) continue;
-      if (through_comparison && id == comparison) {
-        copier.map[k] = copier.to.add(graph.op(id), graph.type(id), {drawn, copier.to.constant(0)}, UINT32_MAX,
-                                      copier.to.add_span(graph.span(id)));
-        continue;
-      }
-      copier.map[v.index] = drawn;  // what reads v from here on reads the draw
-      copier.map[k] = copier.copy(id);
-    }
-    copier.map[v.index] = drawn;
-    // log p_ε at (y − a)/b, with the draw's node replaced.
-    NodeId new_a = copier.at(a), new_b = copier.at(b);
-    Graph& to = copier.to;
-    NodeId standard = make(to, Op::div, {make(to, Op::sub, {drawn, new_a}), new_b});
-    std::vector<bool> under(old_size, false);
-    under[draw.node.index] = true;
-    std::vector<NodeId> density_map = copier.map;
-    density_map[draw.node.index] = standard;
-    for (uint32_t k = draw.node.index + 1; k <= draw.log_density.index; ++k) {
-      NodeId id{k};
-      bool touched = false;
-      std::vector<NodeId> inputs;
-      for (NodeId input : graph.inputs(id)) touched |= under[input.index], inputs.push_back(density_map[input.index]);
-      if (!touched) continue;
-      under[k] = true;
-      if (kind(graph.op(id)) == OpKind::random || graph.op(id) == Op::draw) continue;
-      if (kind(graph.op(id)) == OpKind::elementwise) {
-        density_map[k] = make(to, graph.op(id), inputs, {}, to.add_span(graph.span(id)));
-      } else {
-        const Node& node = graph[id];
-        std::span<const int64_t> attributes = graph.attributes(id);
-        uint32_t payload = attributes.empty() ? node.payload : to.add_attributes({attributes.begin(), attributes.end()}).index;
-        density_map[k] = to.add(node.op, graph.type(id), inputs, payload, to.add_span(graph.span(id)));
-      }
-    }
-    NodeId density = density_map[draw.log_density.index];
-    density = make(to, Op::sub, {density, make(to, Op::log, {make(to, Op::abs, {new_b})})});
-
-    GraphDraw moved = draw;
-    moved.node = drawn;
-    moved.arguments = {new_a, new_b};
-    for (NodeId argument : draw.arguments) moved.arguments.push_back(copier.at(argument));
-    moved.log_density = density;
-    moved.law = draw.law + ", shifted by a param";
-    moved.formals = {};
-    moved.inner = {DrawId{d}};
-    moved.support_low = moved.support_high = {};
-    for_each_reference(model, [&](NodeId& id) { id = copier.at(id); });
-    model.draws[DrawId{d}].owner = DrawId{uint32_t(model.draws.size())};
-    model.draws.add(moved);
-    model.graph = std::move(copier.to);
-    return true;
-  }
   return false;
 }
 

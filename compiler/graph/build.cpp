@@ -189,8 +189,12 @@ NodeId copy_node(Graph& to, const Graph& from, NodeId id, std::span<const NodeId
     const std::span<const double> values = from.values(id);
     return to.constant(from.type(id), {values.begin(), values.end()}, span);
   }
-  if (const std::span<const int64_t> attributes = from.attributes(id); !attributes.empty())
+  const OpKind kind_of = kind(from.op(id));
+  const bool has_attributes = kind_of != OpKind::leaf && kind_of != OpKind::random && kind_of != OpKind::control;
+  if (has_attributes && payload != UINT32_MAX) {
+    const std::span<const int64_t> attributes = from.attributes(id);
     payload = to.add_attributes({attributes.begin(), attributes.end()}).index;
+  }
   return to.add(from.op(id), from.type(id), inputs, payload, span);
 }
 

@@ -1,5 +1,5 @@
 // Running baselines where episodes end: the mean of what is ahead of the samples that go on, whatever the steps that a group
-// takes for the sake of others, natively as interpreted.
+// takes for the sake of others, natively as interpreted. Values of the model as baselines.
 #include "runtime/adapt.h"
 #include "tests/unit/gradients_support.h"
 
@@ -77,4 +77,34 @@ TEST_CASE("running baselines natively as interpreted, where few episodes or none
       CHECK(found.estimate.gradient[0].mean[0] == Approx(expected.estimate.gradient[0].mean[0]).epsilon(1e-12));
     }
   }
+}
+
+// A param reaches the jump directly: x - bound is drawn in the place of x, and keeps its baseline.
+// E cost = 2 (1 + Φ(bound)), so that the gradient is 2 φ(bound) bound'.
+TEST_CASE("the baseline of a draw that takes up a param", "[baselines]") {
+  const auto estimate_with = [](const std::string& baseline) {
+    const auto ready = make_ready(R"(
+graph jump {
+  w ~ normal(0, 1)
+  q = 2 + 4 * w
+  x ~ normal(0, 1) by score(baseline = )" +
+                                  baseline + R"()
+  param t: real = 0.3
+  bound = sin(t) + exp(0.3 * t) * cos(t)
+  cost (if x < bound then 2 else 1) * q
+}
+)");
+    INFO(ready->errors);
+    REQUIRE(ready->compiled);
+    CHECK(estimator_of(*ready, "x").starts_with("score"));
+    return estimate(*ready, 1'000'000).gradient[0];
+  };
+  constexpr double t = 0.3;
+  const double bound = std::sin(t) + std::exp(0.3 * t) * std::cos(t);
+  const double slope = std::cos(t) + std::exp(0.3 * t) * (0.3 * std::cos(t) - std::sin(t));
+  const double truth = 2 * std::exp(-bound * bound / 2) / std::sqrt(2 * M_PI) * slope;
+  const ParamEstimate without = estimate_with("none"), with = estimate_with("value(1.8 * q)");
+  for (const ParamEstimate& found : {without, with}) CHECK(std::abs(found.mean[0] - truth) < 4 * found.standard_error[0]);
+  CHECK(with.standard_error[0] < 0.01 * truth);
+  CHECK(with.standard_error[0] < 0.4 * without.standard_error[0]);
 }
