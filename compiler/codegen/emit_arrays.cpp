@@ -93,90 +93,94 @@ Index Emitter::broadcast_source(NodeId node, const Index& index) {
   return at;
 }
 
+Index Emitter::source_index(NodeId view, const Index& index) {
+  const Shape &shape = graph.shape(view), &from = graph.shape(graph.input(view, 0));
+  const std::span<const int64_t> attributes = graph.attributes(view);
+  Index at(from.size());
+  switch (graph.op(view)) {
+    case Op::broadcast: return broadcast_source(view, index);
+    case Op::transpose:
+      for (size_t axis = 0; axis < index.size(); ++axis) at[static_cast<size_t>(attributes[axis])] = index[axis];
+      return at;
+    case Op::slice:
+      at = index;
+      at[static_cast<size_t>(attributes[0])] = b.CreateAdd(at[static_cast<size_t>(attributes[0])], i64(attributes[1]));
+      return at;
+    case Op::reshape: {
+      llvm::Value* flat = i64(0);
+      for (size_t axis = 0; axis < index.size(); ++axis) flat = b.CreateAdd(b.CreateMul(flat, i64(shape[axis])), index[axis]);
+      for (size_t axis = from.size(); axis-- > 0;) {
+        at[axis] = b.CreateURem(flat, i64(from[axis]));
+        flat = b.CreateUDiv(flat, i64(from[axis]));
+      }
+      return at;
+    }
+    default: return index;
+  }
+}
+
+std::optional<EmittedValue> Emitter::strided(NodeId view, const EmittedValue& source) {
+  const NodeId from = graph.input(view, 0);
+  const Shape &shape = graph.shape(view), &from_shape = graph.shape(from);
+  const std::span<const int64_t> attributes = graph.attributes(view);
+  EmittedValue found = source;
+  found.elements.clear();
+  switch (graph.op(view)) {
+    case Op::broadcast:
+      found.strides.assign(shape.size(), 0);
+      for (size_t axis = 0; axis < shape.size(); ++axis)
+        if (attributes[axis] >= 0 && from_shape[static_cast<size_t>(attributes[axis])] != 1)
+          found.strides[axis] = source.strides[static_cast<size_t>(attributes[axis])];
+      return found;
+    case Op::transpose:
+      for (size_t axis = 0; axis < shape.size(); ++axis)
+        found.strides[axis] = source.strides[static_cast<size_t>(attributes[axis])];
+      return found;
+    case Op::slice:
+      found.base = offset(source.base, attributes[1] * source.strides[static_cast<size_t>(attributes[0])]);
+      return found;
+    case Op::reshape: {
+      const EmittedValue packed = memory(type(from), source.lanes, source.base, source.lane_width);
+      if (!same(source.strides, packed.strides, from_shape)) return {};
+      found.strides = memory(type(view), source.lanes, source.base, source.lane_width).strides;
+      return found;
+    }
+    default: return found;
+  }
+}
+
 void Emitter::emit_view(NodeId node) {
-  const Op op = graph.op(node);
   const NodeId source = graph.input(node, 0);
   const Shape &shape = graph.shape(node), &from = graph.shape(source);
   const int64_t count = element_count(shape);
-  const std::span<const int64_t> attributes = graph.attributes(node);
   // A register array is rearranged, or spread from one element, without any instruction.
-  {
-    const EmittedValue& found = value(source);
-    if (found.elements.size() == 1) {
-      EmittedValue splatted = found;
-      splatted.base = nullptr;
-      splatted.strides.clear();
-      values[node.index] = splatted;
-      return;
-    }
+  if (value(source).elements.size() == 1) {
+    EmittedValue splatted = value(source);
+    splatted.base = nullptr;
+    splatted.strides.clear();
+    values[node.index] = splatted;
+    return;
   }
-  // The operand's index for an index of the result.
-  auto source_index = [&](const Index& index) {
-    Index at(from.size());
-    switch (op) {
-      case Op::broadcast: return broadcast_source(node, index);
-      case Op::transpose:
-        for (size_t axis = 0; axis < index.size(); ++axis) at[static_cast<size_t>(attributes[axis])] = index[axis];
-        return at;
-      case Op::slice:
-        at = index;
-        at[static_cast<size_t>(attributes[0])] = b.CreateAdd(at[static_cast<size_t>(attributes[0])], i64(attributes[1]));
-        return at;
-      case Op::reshape: {
-        llvm::Value* flat = i64(0);
-        for (size_t axis = 0; axis < index.size(); ++axis) flat = b.CreateAdd(b.CreateMul(flat, i64(shape[axis])), index[axis]);
-        for (size_t axis = from.size(); axis-- > 0;) {
-          at[axis] = b.CreateURem(flat, i64(from[axis]));
-          flat = b.CreateUDiv(flat, i64(from[axis]));
-        }
-        return at;
-      }
-      default: return index;
-    }
-  };
   if (count <= register_elements) {
     EmittedValue view{value(source).lanes, is_boolean(node), false, {}, nullptr, {}};
-    for (int64_t k = 0; k < count; ++k) view.elements.push_back(element(source, source_index(constant_index(shape, k))));
+    for (int64_t k = 0; k < count; ++k) view.elements.push_back(element(source, source_index(node, constant_index(shape, k))));
     values[node.index] = view;
     return;
   }
   to_memory(source);
   const EmittedValue found = value(source);
-  if (plan.form[node] == Form::view) {
-    EmittedValue view = found;
-    view.elements.clear();
-    const EmittedValue packed = memory(type(source), found.lanes, found.base, found.lane_width);
-    bool possible = true;
-    switch (op) {
-      case Op::broadcast:
-        view.strides.assign(shape.size(), 0);
-        for (size_t axis = 0; axis < shape.size(); ++axis)
-          if (attributes[axis] >= 0 && from[static_cast<size_t>(attributes[axis])] != 1)
-            view.strides[axis] = found.strides[static_cast<size_t>(attributes[axis])];
-        break;
-      case Op::transpose:
-        for (size_t axis = 0; axis < shape.size(); ++axis)
-          view.strides[axis] = found.strides[static_cast<size_t>(attributes[axis])];
-        break;
-      case Op::slice: view.base = offset(found.base, attributes[1] * found.strides[static_cast<size_t>(attributes[0])]); break;
-      case Op::reshape:
-        possible = same(found.strides, packed.strides, from);
-        if (possible) view.strides = memory(type(node), found.lanes, found.base, found.lane_width).strides;
-        break;
-      default: break;
-    }
-    if (possible) {
-      values[node.index] = view;
+  if (plan.form[node] == Form::view)
+    if (const auto view = strided(node, found)) {
+      values[node.index] = *view;
       return;
     }
-  }
   const EmittedValue target = result(node);
-  if (op == Op::reshape) {
+  if (graph.op(node) == Op::reshape) {
     // Over the operand's axes, the result at a running index: no division.
     const EmittedValue flat = memory(type(source), target.lanes, target.base, target.lane_width);
     each(from, [&](const Index& index) { store(flat, index, load(found, index)); });
   } else {
-    each(shape, [&](const Index& index) { store(target, index, load(found, source_index(index))); });
+    each(shape, [&](const Index& index) { store(target, index, load(found, source_index(node, index))); });
   }
   values[node.index] = target;
 }

@@ -100,75 +100,114 @@ void Emitter::add_to_group_sums(llvm::Value* step_of_block) {
       add(schedule.first_score_row + scored.first + k, element_at(scored.score, k), nullptr);
 }
 
-void Emitter::add_group_sums(llvm::Value* count) {
-  const std::vector<Streamed> here = streamed_here(*this);
-  const std::vector<Scored> scored_sums = scored_here(*this);
-  if (here.empty() && scored_sums.empty()) return;
-  llvm::Value* samples = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, sample_count(), i64(group_size));
-  llvm::Value* n = b.CreateSIToFP(samples, real_type());
-  // n / (n - 1), for one sample 1 with no mean.
-  llvm::Value* several = b.CreateICmpUGT(samples, i64(1));
-  llvm::Value* factor = b.CreateSelect(several, b.CreateFDiv(n, b.CreateFSub(n, real(1))), real(1));
-  llvm::Value* share = b.CreateSelect(several, b.CreateFDiv(real(1), n), real(0));
-  const auto spread = [&](llvm::Value* value) { return b.CreateVectorSplat(static_cast<unsigned>(schedule.modulus), value); };
-  // By sum: the gradient's slots, and the running sums of the scores.
+namespace {
+
+// The sums of a block of steps, in registers from step to step: each step's are made of the rows that its chunks have added to.
+class GroupSums {
+ public:
+  GroupSums(Emitter& emitter, std::vector<Streamed> products, std::vector<Scored> scores)
+      : e(emitter), products_(std::move(products)), scores_(std::move(scores)) {
+    llvm::Value* samples = e.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, e.sample_count(), e.i64(group_size));
+    llvm::Value* n = e.b.CreateSIToFP(samples, e.real_type());
+    // n / (n - 1), for one sample 1 with no mean.
+    llvm::Value* several = e.b.CreateICmpUGT(samples, e.i64(1));
+    factor_ = e.b.CreateSelect(several, e.b.CreateFDiv(n, e.b.CreateFSub(n, e.real(1))), e.real(1));
+    share_ = e.b.CreateSelect(several, e.b.CreateFDiv(e.real(1), n), e.real(0));
+  }
+
+  void add(llvm::Value* count) {
+    Emitter::Carried carried = load();
+    carried = e.rolled_loop(count, carried, [&](llvm::Value* step, const Emitter::Carried& now) {
+      Emitter::Carried next = now;
+      std::map<uint32_t, std::vector<llvm::Value*>> own;
+      for (const Scored& scored : scores_) own[scored.sum] = add_scores(scored, step, next);
+      for (const Streamed& streamed : products_) add_product(streamed, step, own[streamed.product.sum.index], now, next);
+      return next;
+    });
+    for (size_t k = 0; k < addresses_.size(); ++k) e.b.CreateAlignedStore(carried[k], addresses_[k], llvm::Align(64));
+  }
+
+ private:
+  // By sum, where what is carried begins: the gradient's slots, and the running sums of the scores.
   struct Place {
     size_t slots = 0, scores = 0;
     bool has_slots = false;
   };
-  std::map<uint32_t, Place> places;
-  std::vector<llvm::Value*> addresses;
-  Carried carried;
-  const auto carry = [&](int64_t from, int64_t elements) {
-    const size_t first = carried.size();
-    for (int64_t k = 0; k < elements; ++k) {
-      addresses.push_back(offset(arena, from + k * row_bytes(*this)));
-      carried.push_back(b.CreateAlignedLoad(slots_type(*this), addresses.back(), llvm::Align(64)));
-    }
-    return first;
-  };
-  const auto carry_scores = [&](int64_t first, int64_t elements) {
-    return carry(schedule.score_sums + first * row_bytes(*this), elements);
-  };
-  for (const Scored& scored : scored_sums) places[scored.sum].scores = carry_scores(scored.first, scored.elements);
-  for (const auto& [product, row, elements, centred] : here) {
-    Place& place = places[product.sum.index];
-    if (place.has_slots) continue;
-    place.has_slots = true;
-    place.slots = carry(schedule.accumulators[product.sum].offset, elements);
-    if (centred && phase != Phase::step) place.scores = carry_scores(schedule.score_rows[product.sum], elements);
-  }
-  carried = rolled_loop(count, carried, [&](llvm::Value* step, Carried now) {
-    const auto load_row = [&](int64_t row) {
-      return b.CreateAlignedLoad(slots_type(*this), row_of(*this, step, row), llvm::Align(64));
-    };
-    Carried next = now;
-    std::map<uint32_t, std::vector<llvm::Value*>> scores;  // of this step, by sum
-    for (const Scored& scored : scored_sums)
-      for (int64_t k = 0; k < scored.elements; ++k) {
-        std::vector<llvm::Value*>& own = scores[scored.sum];
-        own.push_back(load_row(schedule.first_score_row + scored.first + k));
-        llvm::Value*& running = next[places[scored.sum].scores + static_cast<size_t>(k)];
-        running = b.CreateFAdd(running, own.back());
-      }
-    for (const auto& [product, row, elements, centred] : here) {
-      const Place& place = places[product.sum.index];
-      llvm::Value* mean = centred ? spread(b.CreateFNeg(b.CreateFMul(lane_sum(load_row(row + elements)), share))) : nullptr;
+
+  Emitter::Carried load() {
+    Emitter::Carried carried;
+    const auto carry = [&](int64_t from, int64_t elements) {
+      const size_t first = carried.size();
       for (int64_t k = 0; k < elements; ++k) {
-        const auto at = static_cast<size_t>(k);
-        llvm::Value* sum = load_row(row + k);
-        if (centred) {
-          llvm::Value* value = product.scores == Scores::own      ? scores[product.sum.index][at]
-                               : product.scores == Scores::before ? now[place.scores + at]
-                                                                  : next[place.scores + at];
-          sum = b.CreateFMul(fma(mean, value, sum), spread(factor));
-        }
-        next[place.slots + at] = b.CreateFAdd(next[place.slots + at], sum);
+        addresses_.push_back(e.offset(e.arena, from + k * row_bytes(e)));
+        carried.push_back(e.b.CreateAlignedLoad(slots_type(e), addresses_.back(), llvm::Align(64)));
       }
+      return first;
+    };
+    const auto carry_scores = [&](int64_t first, int64_t elements) {
+      return carry(e.schedule.score_sums + first * row_bytes(e), elements);
+    };
+    for (const Scored& scored : scores_) places_[scored.sum].scores = carry_scores(scored.first, scored.elements);
+    for (const auto& [product, row, elements, centred] : products_) {
+      Place& place = places_[product.sum.index];
+      if (place.has_slots) continue;
+      place.has_slots = true;
+      place.slots = carry(e.schedule.accumulators[product.sum].offset, elements);
+      if (centred && e.phase != Phase::step) place.scores = carry_scores(e.schedule.score_rows[product.sum], elements);
     }
-    return next;
-  });
-  for (size_t k = 0; k < addresses.size(); ++k) b.CreateAlignedStore(carried[k], addresses[k], llvm::Align(64));
+    return carried;
+  }
+
+  llvm::Value* load_row(llvm::Value* step, int64_t row) {
+    return e.b.CreateAlignedLoad(slots_type(e), row_of(e, step, row), llvm::Align(64));
+  }
+  llvm::Value* spread(llvm::Value* value) { return e.b.CreateVectorSplat(static_cast<unsigned>(e.schedule.modulus), value); }
+
+  // Returns the step's own.
+  std::vector<llvm::Value*> add_scores(const Scored& scored, llvm::Value* step, Emitter::Carried& next) {
+    std::vector<llvm::Value*> own;
+    for (int64_t k = 0; k < scored.elements; ++k) {
+      own.push_back(load_row(step, e.schedule.first_score_row + scored.first + k));
+      llvm::Value*& running = next[places_[scored.sum].scores + static_cast<size_t>(k)];
+      running = e.b.CreateFAdd(running, own.back());
+    }
+    return own;
+  }
+  // Σ weight value; where it is centred n/(n-1) (Σ weight value - mean weight Σ score).
+  void add_product(const Streamed& streamed, llvm::Value* step, const std::vector<llvm::Value*>& own, const Emitter::Carried& now,
+                   Emitter::Carried& next) {
+    const auto& [product, row, elements, centred] = streamed;
+    const Place& place = places_[product.sum.index];
+    llvm::Value* mean =
+        centred ? spread(e.b.CreateFNeg(e.b.CreateFMul(e.lane_sum(load_row(step, row + elements)), share_))) : nullptr;
+    for (int64_t k = 0; k < elements; ++k) {
+      const auto at = static_cast<size_t>(k);
+      llvm::Value* sum = load_row(step, row + k);
+      if (centred) {
+        llvm::Value* score = product.scores == Scores::own      ? own[at]
+                             : product.scores == Scores::before ? now[place.scores + at]
+                                                                : next[place.scores + at];
+        sum = e.b.CreateFMul(e.fma(mean, score, sum), spread(factor_));
+      }
+      next[place.slots + at] = e.b.CreateFAdd(next[place.slots + at], sum);
+    }
+  }
+
+  Emitter& e;
+  std::vector<Streamed> products_;
+  std::vector<Scored> scores_;
+  llvm::Value *factor_ = nullptr, *share_ = nullptr;
+  std::map<uint32_t, Place> places_;
+  std::vector<llvm::Value*> addresses_;
+};
+
+}  // namespace
+
+void Emitter::add_group_sums(llvm::Value* count) {
+  std::vector<Streamed> products = streamed_here(*this);
+  std::vector<Scored> scores = scored_here(*this);
+  if (products.empty() && scores.empty()) return;
+  GroupSums(*this, std::move(products), std::move(scores)).add(count);
 }
 
 }  // namespace alea

@@ -108,85 +108,96 @@ EmittedValue Emitter::registers_from(NodeId node, EmittedValue value) {
   return value;
 }
 
-EmittedValue Emitter::load_elsewhere(NodeId node) {
-  const llvm::IRBuilderBase::InsertPointGuard guard(b);
-  const Op op = graph.op(node);
-  const Type& node_type = type(node);
-  const bool with_lanes = node_lanes(node);
-  const Home home = schedule.home[node];
-  const bool step_advantage = op == Op::advantage && program.advantages[AdvantageId{graph[node].payload}].phase == Phase::step;
-  const bool at_each_step = op == Op::time || step_advantage || home == Home::tape || home == Home::noise;
-  b.SetInsertPoint(at_each_step ? before_body : before_loops);
-  if (op == Op::constant) {
-    const std::span<const double> numbers = graph.values(node);
-    EmittedValue value{with_lanes, is_boolean(node), false, {}, nullptr, {}};
-    auto constant = [&](double number) -> llvm::Constant* {
-      if (value.boolean) return b.getInt1(number != 0);
-      return llvm::ConstantFP::get(real_, real_->isFloatTy() ? static_cast<double>(constant_in<float>(number)) : number);
-    };
-    if (numbers.size() == 1) {
-      value.elements = {constant(numbers[0])};
-      return value;
-    }
-    std::vector<llvm::Constant*> list;
-    for (double number : numbers) list.push_back(value.boolean ? b.getInt8(number != 0) : constant(number));
-    auto* array_type = llvm::ArrayType::get(list[0]->getType(), list.size());
-    auto* global = new llvm::GlobalVariable(context.module, array_type, true, llvm::GlobalValue::PrivateLinkage,
-                                            llvm::ConstantArray::get(array_type, list));
-    global->setAlignment(llvm::Align(64));
-    value = memory(node_type, false, global, lanes);
-    value.lanes = false;
-    if (numbers.size() <= static_cast<size_t>(register_elements))
-      for (double number : numbers) value.elements.push_back(constant(number));
+EmittedValue Emitter::constant_value(NodeId node) {
+  const std::span<const double> numbers = graph.values(node);
+  EmittedValue value{node_lanes(node), is_boolean(node), false, {}, nullptr, {}};
+  const auto constant = [&](double number) -> llvm::Constant* {
+    if (value.boolean) return b.getInt1(number != 0);
+    return llvm::ConstantFP::get(real_, real_->isFloatTy() ? static_cast<double>(constant_in<float>(number)) : number);
+  };
+  if (numbers.size() == 1) {
+    value.elements = {constant(numbers[0])};
     return value;
   }
+  std::vector<llvm::Constant*> list;
+  for (double number : numbers) list.push_back(value.boolean ? b.getInt8(number != 0) : constant(number));
+  auto* array_type = llvm::ArrayType::get(list[0]->getType(), list.size());
+  auto* global = new llvm::GlobalVariable(context.module, array_type, true, llvm::GlobalValue::PrivateLinkage,
+                                          llvm::ConstantArray::get(array_type, list));
+  global->setAlignment(llvm::Align(64));
+  value = memory(type(node), false, global, lanes);
+  value.lanes = false;
+  if (numbers.size() <= static_cast<size_t>(register_elements))
+    for (double number : numbers) value.elements.push_back(constant(number));
+  return value;
+}
+
+bool Emitter::is_of_step(NodeId node) const {
+  const Op op = graph.op(node);
+  const Home home = schedule.home[node];
+  return op == Op::time || home == Home::tape || home == Home::noise ||
+         (op == Op::advantage && program.advantages[AdvantageId{graph[node].payload}].phase == Phase::step);
+}
+
+EmittedValue Emitter::load_elsewhere(NodeId node) {
+  const llvm::IRBuilderBase::InsertPointGuard guard(b);
+  b.SetInsertPoint(is_of_step(node) ? before_body : before_loops);
+  const Op op = graph.op(node);
+  if (op == Op::constant) return constant_value(node);
   if (op == Op::time) {
     llvm::Value* now =
         time ? b.CreateSIToFP(time, real_, "time")
              : real(phase == Phase::final || phase == Phase::final_backward ? static_cast<double>(program.horizon) : 0);
     return {false, false, false, {now}, nullptr, {}};
   }
+  return registers_from(node, kept_value(node));
+}
+
+EmittedValue Emitter::kept_value(NodeId node) {
+  const Op op = graph.op(node);
+  const uint32_t payload = graph[node].payload;
   if (op == Op::param) {
     int64_t first = 0;
-    for (uint32_t k = 0; k < graph[node].payload; ++k) first += element_count(program.params[ParamId{k}].type.shape);
-    return registers_from(node, memory(node_type, false, offset(params, first * real_bytes()), 1, true));
+    for (uint32_t k = 0; k < payload; ++k) first += element_count(program.params[ParamId{k}].type.shape);
+    return memory(type(node), false, offset(params, first * real_bytes()), 1, true);
   }
-  if (op == Op::input)
-    return registers_from(node, arena_slot(node_type, true, schedule.inputs[InputId{graph[node].payload}], true));
+  if (op == Op::input) return arena_slot(type(node), true, schedule.inputs[InputId{payload}], true);
   if (op == Op::advantage) {
-    const AdvantageId id{graph[node].payload};
-    EmittedValue slot = arena_slot(node_type, true, (step_advantage ? schedule.tape : 0) + schedule.advantages[id], true);
-    if (step_advantage) slot.base = offset(slot.base, in_segment(time), schedule.record_bytes);
-    return registers_from(node, slot);
+    const int64_t at = schedule.advantages[AdvantageId{payload}];
+    if (!is_of_step(node)) return arena_slot(type(node), true, at, true);
+    EmittedValue slot = arena_slot(type(node), true, schedule.tape + at, true);
+    slot.base = offset(slot.base, in_segment(time), schedule.record_bytes);
+    return slot;
   }
-  switch (home) {
-    case Home::uniform: return registers_from(node, memory(node_type, false, offset(uniform, schedule.offset[node]), 1));
-    case Home::sample: return registers_from(node, arena_slot(node_type, with_lanes, schedule.offset[node]));
+  switch (schedule.home[node]) {
+    case Home::uniform: return memory(type(node), false, offset(uniform, schedule.offset[node]), 1);
+    case Home::sample: return arena_slot(type(node), node_lanes(node), schedule.offset[node]);
     case Home::state: {
-      EmittedValue slot = state_slot(StateId{graph[node].payload});
+      EmittedValue slot = state_slot(StateId{payload});
       if (schedule.has_checkpoints(program) && phase > Phase::final)
         slot.base = offset(slot.base, schedule.final_states - schedule.states_begin);
-      return registers_from(node, slot);
+      return slot;
     }
     case Home::tape: {
       EmittedValue slot = tape_slot(node, time);
       // The hardware does not foresee a sweep backwards over records; a small tape is in the cache anyway.
-      if (with_lanes && schedule.record_bytes * schedule.segment > largest_cached_tape) slot.fetch_before = schedule.record_bytes;
-      return registers_from(node, slot);
+      const bool large = schedule.record_bytes * schedule.segment > largest_cached_tape;
+      if (node_lanes(node) && large) slot.fetch_before = schedule.record_bytes;
+      return slot;
     }
     case Home::noise: {
-      const NoiseArea& area = schedule.noises[NoiseId{graph[node].payload}];
-      EmittedValue slot = arena_slot(node_type, true, area.offset);
+      const NoiseArea& area = schedule.noises[NoiseId{payload}];
+      EmittedValue slot = arena_slot(type(node), true, area.offset);
       if (time) {
         llvm::Value* record = area.records == schedule.segment ? in_segment(time) : b.CreateURem(time, i64(area.records));
         slot.base = offset(slot.base, record, area.record_bytes);
       }
-      return registers_from(node, slot);
+      return slot;
     }
     case Home::phase:
     case Home::leaf: break;
   }
-  internal_error(std::string(text(op)) + " " + to_string(node_type) + " of phase " +
+  internal_error(std::string(text(op)) + " " + to_string(type(node)) + " of phase " +
                      std::to_string(static_cast<int>(program.phase[node])) + " is read in phase " +
                      std::to_string(static_cast<int>(phase)) + ", where it is not at hand",
                  print(program));

@@ -189,6 +189,9 @@ class Emitter {
                             llvm::ArrayRef<llvm::Value*> rest = {});
   void emit_view(NodeId);
   Index broadcast_source(NodeId, const Index&);
+  Index source_index(NodeId view, const Index&);  // of the operand, for an index of the result
+  // The operand's memory read by other strides, where that can be.
+  std::optional<EmittedValue> strided(NodeId view, const EmittedValue& operand);
   llvm::Value* add_from_zero(llvm::Value* sum, llvm::Value* value);
   void emit_reduction(NodeId);
   void emit_cumulative_sum(NodeId);
@@ -274,6 +277,9 @@ class Emitter {
 
  private:
   EmittedValue load_elsewhere(NodeId);
+  EmittedValue constant_value(NodeId);
+  bool is_of_step(NodeId) const;    // found anew in each step
+  EmittedValue kept_value(NodeId);  // where another phase has left it
   EmittedValue registers_from(NodeId, EmittedValue);
   void keep(NodeId);  // stores a value that outlives the phase at its home
   llvm::Type* real_;
