@@ -78,95 +78,111 @@ std::optional<Mixture> mix(Session& session, const ParsedFiles& files, const Mod
   return result;
 }
 
-}  // namespace
-
-int command_tune(Session& session) {
-  const Model base = prepare_model(session);
-  if (base.is_program()) throw UsageError{"a printed program has its estimators built in; tune the model that it came from"};
-  const ParsedFiles& files = *base.files;
-  const int64_t samples = session.options.samples;
-  const auto count = static_cast<double>(samples);
-  std::vector<NodeCandidates> nodes = find_candidates(session, files, base, /*only_unbiased=*/true);
-  Requests choice;
+// What the pilot has found so far.
+struct Tuning {
+  Session& session;
+  const Model& base;
+  std::vector<NodeCandidates> nodes;
+  Requests choice;  // where it differs from the model
   std::map<std::string, Tuned> tuned;
-  for (int sweep = 0; sweep < (nodes.size() > 1 ? 2 : 1); ++sweep) {
-    for (NodeCandidates& node : nodes) {
-      if (node.candidates.size() < 2) continue;
-      const Requests others = without(choice, node.node);
-      std::vector<Candidate> candidates;
-      for (const Candidate& known : node.candidates)
-        if (auto one = make_candidate(session, files, base, node.node, known.request, others))
-          one->chosen = known.chosen, candidates.push_back(std::move(*one));
-      std::vector<Candidate*> pointers;
-      for (Candidate& candidate : candidates) pointers.push_back(&candidate);
-      const auto measured = measure(pointers, base.params, samples, apart(session.options.seed, 1));
-      const auto found = std::ranges::find_if(choice, [&](const auto& request) { return request.first == node.node; });
-      size_t now = 0;
-      for (size_t k = 0; k < candidates.size(); ++k)
-        if (found == choice.end() ? candidates[k].chosen : candidates[k].request == found->second) now = k;
-      size_t best = now;
-      for (size_t k = 0; k < candidates.size(); ++k)
-        if (measured[k].work_normalised(count) < margin * measured[best].work_normalised(count)) best = k;
-      Tuned& entry = tuned[node.node];
-      if (entry.node.empty()) entry = {node.node, candidates[now].shown, "", node.span, 1};
-      entry.after = candidates[best].shown;
-      if (best == now) continue;
-      entry.gain *= measured[now].work_normalised(count) / measured[best].work_normalised(count);
-      choice = others;
-      choice.emplace_back(node.node, candidates[best].request);
-    }
-  }
-
   std::vector<Mixture> mixtures;
-  for (const NodeCandidates& node : nodes)
-    if (auto mixture = mix(session, files, base, node, without(choice, node.node), samples))
-      mixtures.push_back(std::move(*mixture));
-
   std::vector<std::string> written, not_written;
-  if (session.options.write) {
-    not_written = write_by_clauses(session, base, choice);
-    for (const auto& [node, request] : choice)
-      if (std::ranges::find(not_written, node) == not_written.end()) written.push_back(node);
-  }
 
-  Json json{{"model", base.compiled->graph.model}, {"samples", samples}, {"nodes", Json::array()}, {"mixtures", Json::array()}};
-  TextTable table({Align::left, Align::left, Align::left, Align::right});
-  table.add({"node", "before", "measured choice", "gain"});
-  for (const NodeCandidates& node : nodes) {
-    const auto found = tuned.find(node.node);
-    if (found == tuned.end()) continue;
-    const Tuned& entry = found->second;
-    table.add({entry.node, entry.before, entry.after, fmt::format("{:.3g}×", entry.gain)});
-    json["nodes"].push_back(
-        {{"name", entry.node}, {"before", entry.before}, {"estimator", entry.after}, {"gain", json_number(entry.gain)}});
-  }
-  for (const Mixture& mixture : mixtures)
+  int64_t samples() const { return session.options.samples; }
+  const ParsedFiles& files() const { return *base.files; }
+};
+
+// The best estimator of one node, the others being as they are chosen now.
+void tune_node(Tuning& tuning, const NodeCandidates& node) {
+  const Requests others = without(tuning.choice, node.node);
+  std::vector<Candidate> candidates;
+  for (const Candidate& known : node.candidates)
+    if (auto one = make_candidate(tuning.session, tuning.files(), tuning.base, node.node, known.request, others))
+      one->chosen = known.chosen, candidates.push_back(std::move(*one));
+  std::vector<Candidate*> pointers;
+  for (Candidate& candidate : candidates) pointers.push_back(&candidate);
+  const auto measured = measure(pointers, tuning.base.params, tuning.samples(), apart(tuning.session.options.seed, 1));
+  const auto work = [&](size_t k) { return measured[k].work_normalised(static_cast<double>(tuning.samples())); };
+  const auto found = std::ranges::find_if(tuning.choice, [&](const auto& request) { return request.first == node.node; });
+  size_t now = 0;
+  for (size_t k = 0; k < candidates.size(); ++k)
+    if (found == tuning.choice.end() ? candidates[k].chosen : candidates[k].request == found->second) now = k;
+  size_t best = now;
+  for (size_t k = 0; k < candidates.size(); ++k)
+    if (work(k) < margin * work(best)) best = k;
+  Tuned& entry = tuning.tuned[node.node];
+  if (entry.node.empty()) entry = {node.node, candidates[now].shown, "", node.span, 1};
+  entry.after = candidates[best].shown;
+  if (best == now) return;
+  entry.gain *= work(now) / work(best);
+  tuning.choice = others;
+  tuning.choice.emplace_back(node.node, candidates[best].request);
+}
+
+Json json_of(const Tuning& tuning) {
+  Json json{{"model", tuning.base.compiled->graph.model},
+            {"samples", tuning.samples()},
+            {"nodes", Json::array()},
+            {"mixtures", Json::array()}};
+  for (const NodeCandidates& node : tuning.nodes)
+    if (const auto found = tuning.tuned.find(node.node); found != tuning.tuned.end()) {
+      const Tuned& entry = found->second;
+      json["nodes"].push_back(
+          {{"name", entry.node}, {"before", entry.before}, {"estimator", entry.after}, {"gain", json_number(entry.gain)}});
+    }
+  for (const Mixture& mixture : tuning.mixtures)
     json["mixtures"].push_back({{"node", mixture.node},
                                 {"weights", mixture.weights},
                                 {"gradient", mixture.gradient},
                                 {"variance", json_number(mixture.variance)},
                                 {"work_normalised_variance", json_number(mixture.work_normalised)},
                                 {"best_alone", json_number(mixture.best_alone)}});
-  json["written"] = written;
-  if (session.options.json) {
-    print_json(json);
-    return status_done;
-  }
-  if (table.empty() || tuned.empty()) {
-    print_out("no node has more than one unbiased estimator: there is nothing to tune\n");
-    return status_done;
-  }
-  print_out(table.print(session.colour_out));
+  json["written"] = tuning.written;
+  return json;
+}
+
+void print_tuning(const Tuning& tuning) {
+  if (tuning.tuned.empty()) return print_out("no node has more than one unbiased estimator: there is nothing to tune\n");
+  TextTable table({Align::left, Align::left, Align::left, Align::right});
+  table.add({"node", "before", "measured choice", "gain"});
+  for (const NodeCandidates& node : tuning.nodes)
+    if (const auto found = tuning.tuned.find(node.node); found != tuning.tuned.end()) {
+      const Tuned& entry = found->second;
+      table.add({entry.node, entry.before, entry.after, fmt::format("{:.3g}×", entry.gain)});
+    }
+  print_out(table.print(tuning.session.colour_out));
   print_out("\ngain: variance × time of the whole gradient, before over after\n");
-  for (const auto& [node, request] : choice) print_out(fmt::format("{} by {}\n", node, request));
-  for (const Mixture& mixture : mixtures) {
+  for (const auto& [node, request] : tuning.choice) print_out(fmt::format("{} by {}\n", node, request));
+  for (const Mixture& mixture : tuning.mixtures) {
     if (mixture.work_normalised >= margin * mixture.best_alone) continue;
     print_out(
         fmt::format("{}: pathwise and score estimates weighed by their inverse variances would gain {:.3g}× over the better\n",
                     mixture.node, mixture.best_alone / mixture.work_normalised));
   }
-  for (const std::string& node : not_written)
-    print_note(fmt::format("alea: `{}` is not drawn in {} itself: its clause is not written", node, session.options.files[0]));
+  for (const std::string& node : tuning.not_written)
+    print_note(
+        fmt::format("alea: `{}` is not drawn in {} itself: its clause is not written", node, tuning.session.options.files[0]));
+}
+
+}  // namespace
+
+int command_tune(Session& session) {
+  const Model base = prepare_model(session);
+  if (base.is_program()) throw UsageError{"a printed program has its estimators built in; tune the model that it came from"};
+  Tuning tuning{session, base, find_candidates(session, *base.files, base, /*only_unbiased=*/true), {}, {}, {}, {}, {}};
+  for (int sweep = 0; sweep < (tuning.nodes.size() > 1 ? 2 : 1); ++sweep)
+    for (const NodeCandidates& node : tuning.nodes)
+      if (node.candidates.size() >= 2) tune_node(tuning, node);
+  for (const NodeCandidates& node : tuning.nodes)
+    if (auto mixture = mix(session, tuning.files(), base, node, without(tuning.choice, node.node), tuning.samples()))
+      tuning.mixtures.push_back(std::move(*mixture));
+  if (session.options.write) {
+    tuning.not_written = write_by_clauses(session, base, tuning.choice);
+    for (const auto& [node, request] : tuning.choice)
+      if (std::ranges::find(tuning.not_written, node) == tuning.not_written.end()) tuning.written.push_back(node);
+  }
+  if (session.options.json) print_json(json_of(tuning));
+  else print_tuning(tuning);
   return status_done;
 }
 
