@@ -1,12 +1,10 @@
-// In: the graph and the choice. Out: the same in words. A path is found breadth first along users, through
-// the carried states, so it is a shortest one; names are as the user wrote them.
+// In: the graph and the choice. Out: the same in words; names are as the user wrote them.
 #include "compiler/estimator/explain.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
-#include <map>
+#include <iterator>
 
 #include "compiler/estimator/requests.h"
 #include "compiler/graph/build.h"
@@ -15,8 +13,6 @@ namespace alea {
 namespace {
 
 constexpr std::string_view arrow = " → ";
-
-Targets own_of_later(Targets targets) { return (targets & later_targets) >> 1; }
 
 std::string_view source_text(const SourceMap& sources, Span span) {
   if (!span) return {};
@@ -76,112 +72,6 @@ std::string describe_costs(const StochasticGraph& model, const SourceMap& source
   return text;
 }
 
-PathFinder::PathFinder(const StochasticGraph& model, const PathFacts& facts)
-    : model_(model),
-      facts_(facts),
-      users_(find_users(model.graph)),
-      bounds_(bound_values(model)),
-      random_(find_random(model)),
-      scratch_(model.graph) {
-  for (uint32_t k = 0; k < model.states.size(); ++k) {
-    carried_from_[model.states[StateId{k}].next.index].push_back(StateId{k});
-    carried_from_[model.states[StateId{k}].init.index].push_back(StateId{k});
-  }
-  for (uint32_t k = 0; k < model.draws.size(); ++k) draw_of_[model.draws[DrawId{k}].node.index] = DrawId{k};
-  for (const GraphCost& cost : model.costs) costs_.insert(cost.value.index);
-}
-
-Path PathFinder::find(NodeId from, Targets targets, bool want_jump) {
-  const Graph& graph = model_.graph;
-  // A place in the search: a node, and whether a step has been crossed (then own costs count as later ones).
-  struct Visit {
-    NodeId node;
-    bool crossed;
-    int parent;
-  };
-  std::vector<Visit> visits;
-  std::vector<std::array<bool, 2>> seen(graph.size(), {false, false});
-  auto wanted = [&](bool crossed) { return crossed ? targets | own_of_later(targets) : targets; };
-  std::deque<int> queue;
-  auto visit = [&](NodeId node, bool crossed, int parent) {
-    if (seen[node.index][crossed]) return;
-    seen[node.index][crossed] = true;
-    visits.push_back({node, crossed, parent});
-    queue.push_back(int(visits.size()) - 1);
-  };
-  auto trace = [&](int at, NodeId jump, bool ends_episode) {
-    Path path;
-    path.jump = jump;
-    path.ends_episode = ends_episode;
-    for (int k = at; k >= 0; k = visits[size_t(k)].parent) { path.nodes.push_back(visits[size_t(k)].node); }
-    std::ranges::reverse(path.nodes);
-    return path;
-  };
-  visit(from, false, -1);
-  // The shortest path is shown; how smooth it all is, every path says.
-  std::optional<Path> shortest;
-  bool kink = false, steep = false;
-  while (!queue.empty()) {
-    int at = queue.front();
-    queue.pop_front();
-    const Visit here = visits[size_t(at)];
-    // What the node is, besides an operand: a cost, the end of the episode, a state's next value.
-    if (!want_jump && !shortest && costs_.contains(here.node.index) && (facts_.reach[here.node] & wanted(here.crossed)))
-      shortest = trace(at, {}, false);
-    for (const GraphTerminate& terminate : model_.terminates) {
-      if (terminate.condition != here.node || terminate.stopped || !(targets & later_targets)) continue;
-      if (want_jump) return trace(at, here.node, true);
-    }
-    if (auto found = carried_from_.find(here.node.index); found != carried_from_.end()) {
-      for (StateId state : found->second) {
-        if (!(targets & later_targets)) continue;
-        for (NodeId leaf : {model_.states[state].leaf, model_.states[state].final_leaf})
-          if (leaf && (facts_.reach[leaf] & wanted(true))) visit(leaf, true, at);
-      }
-    }
-    for (NodeId user : users_[here.node]) {
-      std::span<const NodeId> inputs = graph.inputs(user);
-      for (size_t k = 0; k < inputs.size(); ++k) {
-        if (inputs[k] != here.node) continue;
-        Op op = graph.op(user);
-        if (op == Op::stop || op == Op::detach) continue;
-        if (auto draw = draw_of_.find(user.index); draw != draw_of_.end()) {
-          const Choice& choice = facts_.choices[draw->second];
-          // Nothing admissible at the draw: its arguments jump.
-          if (want_jump && (choice.nothing & wanted(here.crossed))) {
-            Path path = trace(at, user, false);
-            const std::string& score = facts_.score_refused[draw->second];
-            const std::string& pathwise = facts_.reparam_refused[draw->second];
-            path.nothing = !pathwise.empty() ? pathwise : "it reaches a cost across a jump";
-            if (!score.empty()) path.nothing += ", and " + score;
-            else if (facts_.stopped[user]) path.nothing += ", and it reaches a cost through `stop` as well";
-            return path;
-          }
-          if (!(choice.reparam & wanted(here.crossed))) continue;
-        }
-        if (!(facts_.reach[user] & wanted(here.crossed))) continue;
-        Edge e = edge(model_, bounds_, random_, user, int(k));
-        if (e == Edge::none) continue;
-        bool comparison = op == Op::less || op == Op::less_equal || op == Op::equal || op == Op::not_equal;
-        if (e == Edge::jump && !comparison) {
-          // The condition of a select: the jump lies in the comparison that decides it.
-          bool agrees = op == Op::select && k == 0 && visits[size_t(at)].parent >= 0 && branches_agree(scratch_, here.node, user);
-          if (op == Op::wrap)
-            agrees = std::none_of(users_[user].begin(), users_[user].end(),
-                                  [&](NodeId u) { return wrap_edge(graph, u) == Edge::jump; });
-          if (want_jump && !agrees) return trace(at, op == Op::select ? here.node : user, false);
-          e = Edge::kink;
-        }
-        if (!comparison) kink |= e == Edge::kink, steep |= e == Edge::steep;
-        visit(user, here.crossed, at);
-      }
-    }
-  }
-  if (!shortest) shortest.emplace().nodes = {from};
-  shortest->kink = kink, shortest->steep = steep;
-  return *shortest;
-}
-
 PathNames::PathNames(const StochasticGraph& model) {
   for (const NamedNode& named : model.names) names_.emplace(named.node.index, named.name);
   for (const GraphState& state : model.states) {
@@ -232,85 +122,113 @@ std::string mends(const StochasticGraph& model, const Path& path) {
   return "smooth the operation, or let a draw with a log density come between the param and the jump";
 }
 
-Explanation explain(const StochasticGraph& model, const Chosen& chosen, const SourceMap& sources, bool with_reasons) {
-  const Plan& plan = chosen.plan;
-  std::optional<PathFinder> finder;
-  std::optional<PathNames> names;
-  if (with_reasons) {
-    finder.emplace(model, chosen.facts);
-    names.emplace(model);
+namespace {
+
+class Explainer {
+ public:
+  Explainer(const StochasticGraph& model, const Chosen& chosen, const SourceMap& sources, bool with_reasons)
+      : model_(model), chosen_(chosen), sources_(sources) {
+    if (!with_reasons) return;
+    finder_.emplace(model, chosen.facts);
+    names_.emplace(model);
   }
-  const auto path_text = [&](NodeId from, Targets targets, bool want_jump) {
-    return with_reasons ? describe(model, sources, *names, finder->find(from, targets, want_jump)) : std::string();
-  };
-  Explanation result;
-  result.objective = objective_text(model);
-  result.bias = plan.bias;
-  for (uint32_t d = 0; d < model.draws.size(); ++d) {
-    DrawId id{d};
-    const GraphDraw& draw = model.draws[id];
-    const Choice& choice = plan.choices[id];
-    ExplainedNode node{draw.name, draw.distribution, draw.law, draw.span, "none", choice.bias.empty(), choice.bias, {}};
-    bool first = true;
-    for (const CostClass& cost_class : plan.classes) {
-      Estimator estimator = plan.in_class(id, cost_class);
-      if (estimator == Estimator::none) continue;
-      ExplainedRow row;
-      row.gradient_of = cost_class.label;
-      row.estimator = estimator_word(draw, estimator);
-      row.unbiased = choice.bias.empty();
-      Targets targets = cost_class.targets & choice.active;
-      bool jumps = chosen.facts.jump[draw.node] & targets;
-      if (estimator == Estimator::reparam) {
-        row.because =
-            jumps || !choice.bias.empty() ? "asked for by name; biased: " + choice.bias : path_text(draw.node, targets, false);
-      } else if (choice.by_hand && estimator != Estimator::score && estimator != Estimator::enumerate) {
-        row.because = "asked for by name";
-      } else if (draw.discrete) {
-        row.because = estimator == Estimator::enumerate ? fmt::format("finite support: {} outcomes", draw.categories)
-                                                        : "its values are discrete";
-      } else if (!chosen.facts.reparam_allowed[id]) {
-        row.because = chosen.facts.reparam_refused[id];
-      } else if (jumps) {
-        row.because = path_text(draw.node, targets & chosen.facts.jump[draw.node], true);
-      } else {
-        row.because = choice.by_hand ? "asked for by name" : "merged with a class of costs that needs it";
+
+  Explanation explain() {
+    Explanation result;
+    result.objective = objective_text(model_);
+    result.bias = chosen_.plan.bias;
+    for (uint32_t d = 0; d < model_.draws.size(); ++d) {
+      ExplainedNode node = explain_draw(DrawId{d});
+      const bool inner = node.rows.empty() && model_.draws[DrawId{d}].owner;  // noise inside a distribution's body
+      if (inner) continue;
+      if (node.rows.empty()) {
+        const bool reached = chosen_.plan.choices[DrawId{d}].reached != 0;
+        node.rows.push_back({"", "none", true, reached ? "no param reaches its law: it is only sampled" : "it reaches no cost"});
       }
+      result.nodes.push_back(std::move(node));
+    }
+    result.notes = idle_params();
+    std::ranges::move(assumptions(), std::back_inserter(result.notes));
+    return result;
+  }
+
+ private:
+  std::string path_text(NodeId from, Targets targets, bool want_jump) {
+    return finder_ ? describe(model_, sources_, *names_, finder_->find(from, targets, want_jump)) : std::string();
+  }
+
+  // A row for each class of costs; equal rows say it once.
+  ExplainedNode explain_draw(DrawId id) {
+    const GraphDraw& draw = model_.draws[id];
+    const Choice& choice = chosen_.plan.choices[id];
+    ExplainedNode node{draw.name, draw.distribution, draw.law, draw.span, "none", choice.bias.empty(), choice.bias, {}};
+    for (const CostClass& cost_class : chosen_.plan.classes) {
+      const Estimator estimator = chosen_.plan.in_class(id, cost_class);
+      if (estimator == Estimator::none) continue;
       const std::string word = plain_word(draw, estimator);
-      node.estimator = first || node.estimator == word ? word : "split";
-      first = false;
-      node.rows.push_back(std::move(row));
+      node.estimator = node.rows.empty() || node.estimator == word ? word : "split";
+      node.rows.push_back({cost_class.label, estimator_word(draw, estimator), choice.bias.empty(),
+                           because(id, estimator, cost_class.targets & choice.active)});
     }
-    // Equal rows say it once.
-    if (node.rows.size() > 1 && std::all_of(node.rows.begin(), node.rows.end(),
-                                            [&](const ExplainedRow& row) { return row.estimator == node.rows[0].estimator; })) {
+    const auto is_first = [&](const ExplainedRow& row) { return row.estimator == node.rows[0].estimator; };
+    if (node.rows.size() > 1 && std::ranges::all_of(node.rows, is_first)) {
       node.rows.resize(1);
-      node.rows[0].gradient_of = model.maximise ? "reward" : "cost";
+      node.rows[0].gradient_of = model_.maximise ? "reward" : "cost";
     }
-    if (node.rows.empty() && draw.owner) continue;  // noise inside a distribution's body
-    if (node.rows.empty()) {
-      bool reached = choice.reached != 0;
-      node.rows.push_back({"", "none", true, reached ? "no param reaches its law: it is only sampled" : "it reaches no cost"});
+    return node;
+  }
+
+  std::string because(DrawId id, Estimator estimator, Targets targets) {
+    const GraphDraw& draw = model_.draws[id];
+    const Choice& choice = chosen_.plan.choices[id];
+    const PathFacts& facts = chosen_.facts;
+    const Targets jumps = facts.jump[draw.node] & targets;
+    if (estimator == Estimator::reparam)
+      return jumps || !choice.bias.empty() ? "asked for by name; biased: " + choice.bias : path_text(draw.node, targets, false);
+    if (choice.by_hand && estimator != Estimator::score && estimator != Estimator::enumerate) return "asked for by name";
+    if (draw.discrete)
+      return estimator == Estimator::enumerate ? fmt::format("finite support: {} outcomes", draw.categories)
+                                               : "its values are discrete";
+    if (!facts.reparam_allowed[id]) return facts.reparam_refused[id];
+    if (jumps) return path_text(draw.node, jumps, true);
+    return choice.by_hand ? "asked for by name" : "merged with a class of costs that needs it";
+  }
+
+  std::vector<std::string> idle_params() const {
+    std::vector<std::string> notes;
+    for (uint32_t k = 0; k < model_.graph.size(); ++k) {
+      const NodeId id{k};
+      if (model_.graph.op(id) != Op::param || (chosen_.facts.reach[id] | chosen_.facts.stopped[id])) continue;
+      notes.push_back(
+          fmt::format("param `{}` reaches no cost: its gradient is zero", model_.params[ParamId{model_.graph[id].payload}].name));
     }
-    result.nodes.push_back(std::move(node));
+    return notes;
   }
-  for (uint32_t k = 0; k < model.graph.size(); ++k) {
-    NodeId id{k};
-    Op op = model.graph.op(id);
-    if (op != Op::param || (chosen.facts.reach[id] | chosen.facts.stopped[id])) continue;
-    result.notes.push_back("param `" + model.params[ParamId{model.graph[id].payload}].name +
-                           "` reaches no cost: its gradient is zero");
+  std::vector<std::string> assumptions() const {
+    std::vector<std::string> notes;
+    const NodeTable<uint8_t> random = find_random(model_);
+    for (uint32_t k = 0; k < model_.graph.size(); ++k) {
+      const NodeId id{k};
+      const Op op = model_.graph.op(id);
+      const bool regular = op == Op::solve || op == Op::cholesky || op == Op::logdet;
+      if (regular && random[model_.graph.input(id, 0)] && chosen_.facts.reach[id])
+        notes.push_back(
+            fmt::format("`{}`{} is assumed regular for every sample", text(op), place(sources_, model_.graph.span(id))));
+    }
+    return notes;
   }
-  NodeTable<uint8_t> random = find_random(model);
-  for (uint32_t k = 0; k < model.graph.size(); ++k) {
-    NodeId id{k};
-    Op op = model.graph.op(id);
-    bool regular = op == Op::solve || op == Op::cholesky || op == Op::logdet;
-    if (regular && random[model.graph.input(id, 0)] && chosen.facts.reach[id])
-      result.notes.push_back(
-          fmt::format("`{}`{} is assumed regular for every sample", text(op), place(sources, model.graph.span(id))));
-  }
-  return result;
+
+  const StochasticGraph& model_;
+  const Chosen& chosen_;
+  const SourceMap& sources_;
+  std::optional<PathFinder> finder_;  // null: no reasons are asked for
+  std::optional<PathNames> names_;
+};
+
+}  // namespace
+
+Explanation explain(const StochasticGraph& model, const Chosen& chosen, const SourceMap& sources, bool with_reasons) {
+  return Explainer(model, chosen, sources, with_reasons).explain();
 }
 
 std::string why_not(const StochasticGraph& model, const Chosen& chosen, const SourceMap& sources, AskedEstimator asked,

@@ -68,6 +68,7 @@ class PathFinder {
   Path find(NodeId from, Targets targets, bool want_jump);
 
  private:
+  class Search;
   const StochasticGraph& model_;
   const PathFacts& facts_;
   NodeTable<std::vector<NodeId>> users_;
