@@ -272,82 +272,110 @@ struct Analysis {
     choice.nothing = reached & ~reparam & ~score & ~enumerate;
     flow.give(model.graph.input(draw.node, 0), reparam | choice.nothing, choice.nothing, stopped);
   }
-  Table<DrawId, Targets> demoted;
 
+  // The least fixpoint: what reaches a state at the beginning of a step reaches its next value as later costs, and a draw that is
+  // credited hands what its density reads to the costs.
   PathFacts run() {
-    const Graph& graph = model.graph;
-    Flow flow{model, bounds, random, users, graph, {}, {}, {}, {}, {}, {}};
+    Flow flow{model, bounds, random, users, model.graph, {}, {}, {}, {}, {}, {}};
     judge_laws(flow);
     std::vector<bool> worth;
     for (const GraphDraw& draw : model.draws)
       worth.push_back(std::any_of(draw.arguments.begin(), draw.arguments.end(), [&](NodeId a) { return parametric[a]; }));
-    std::vector<bool> enumerable = choose_enumerable(worth);
+    const std::vector<bool> enumerable = choose_enumerable(worth);
     facts.choices.resize(model.draws.size());
     demoted.resize(model.draws.size(), 0);
-    struct Carried {
-      Targets reach = 0, jump = 0, stopped = 0;
-      bool operator==(const Carried&) const = default;
-    };
-    Table<StateId, Carried> carried(model.states.size());
-    Table<DrawId, Targets> scored(model.draws.size(), 0);
+    carried.resize(model.states.size());
+    scored.resize(model.draws.size(), 0);
     for (bool changed = true; changed;) {
-      changed = false;
       flow.clear();
       flow.clear_seeds();
-      for (size_t c = 0; c < model.costs.size(); ++c) {
-        const GraphCost& cost = model.costs[c];
-        size_t bit = std::min<size_t>(c, max_costs - 1);
-        flow.seed(cost.value, cost.region == Phase::final ? later_target(bit) : own_target(bit), 0);
-      }
-      for (const GraphTerminate& terminate : model.terminates) {
-        if (terminate.stopped) flow.stopped[terminate.condition] |= all_later();
-        else flow.seed(terminate.condition, all_later(), all_later());
-      }
-      for (uint32_t k = 0; k < model.states.size(); ++k) {
-        const GraphState& state = model.states[StateId{k}];
-        for (NodeId node : {state.init, state.next}) {
-          flow.seed(node, carried[StateId{k}].reach, carried[StateId{k}].jump);
-          flow.stopped[node] |= carried[StateId{k}].stopped;
-        }
-      }
-      for (uint32_t k = 0; k < model.draws.size(); ++k) {
-        const GraphDraw& draw = model.draws[DrawId{k}];
-        if (!draw.log_density || !scored[DrawId{k}]) continue;
-        if (reads_density(facts.choices[DrawId{k}].credit) &&
-            (facts.score_allowed[DrawId{k}] || draw.estimator == AskedEstimator::automatic)) {
-          flow.seed(draw.log_density, scored[DrawId{k}], 0);
-        } else {
-          // Credited by its arguments alone; or asked for by name although its density jumps in an argument: done, and
-          // marked biased.
-          for (NodeId argument : draw.arguments) flow.seed(argument, scored[DrawId{k}], 0);
-        }
-      }
-      for (uint32_t k = uint32_t(graph.size()); k-- > 0;) {
-        NodeId id{k};
+      seed_costs(flow);
+      seed_states(flow);
+      seed_densities(flow);
+      for (auto k = static_cast<uint32_t>(model.graph.size()); k-- > 0;) {
+        const NodeId id{k};
         if (draw_of[id]) decide(flow, draw_of[id], enumerable[draw_of[id].index]);
         else flow.pull(id);
       }
-      for (uint32_t k = 0; k < model.states.size(); ++k) {
-        const GraphState& state = model.states[StateId{k}];
-        Carried now{as_later(flow.reach[state.leaf]), as_later(flow.jump[state.leaf]), as_later(flow.stopped[state.leaf])};
-        if (state.final_leaf) {
-          now.reach |= flow.reach[state.final_leaf];
-          now.jump |= flow.jump[state.final_leaf];
-          now.stopped |= flow.stopped[state.final_leaf];
-        }
-        changed |= !(now == carried[StateId{k}]);
-        carried[StateId{k}] = now;
-      }
-      for (uint32_t k = 0; k < model.draws.size(); ++k) {
-        const Choice& choice = facts.choices[DrawId{k}];
-        Targets now = choice.score | choice.enumerate;
-        changed |= now != scored[DrawId{k}];
-        scored[DrawId{k}] = now;
-      }
+      changed = carry_states(flow);
+      changed |= carry_scores();
     }
     facts.reach = flow.reach, facts.jump = flow.jump, facts.stopped = flow.stopped;
     return std::move(facts);
   }
+
+  struct Carried {
+    Targets reach = 0, jump = 0, stopped = 0;
+    bool operator==(const Carried&) const = default;
+  };
+
+  void seed_costs(Flow& flow) const {
+    for (size_t c = 0; c < model.costs.size(); ++c) {
+      const GraphCost& cost = model.costs[c];
+      const size_t bit = std::min<size_t>(c, max_costs - 1);
+      flow.seed(cost.value, cost.region == Phase::final ? later_target(bit) : own_target(bit), 0);
+    }
+    for (const GraphTerminate& terminate : model.terminates) {
+      if (terminate.stopped) flow.stopped[terminate.condition] |= all_later();
+      else flow.seed(terminate.condition, all_later(), all_later());
+    }
+  }
+  void seed_states(Flow& flow) const {
+    for (uint32_t k = 0; k < model.states.size(); ++k) {
+      const GraphState& state = model.states[StateId{k}];
+      const Carried& from = carried[StateId{k}];
+      for (NodeId node : {state.init, state.next}) {
+        flow.seed(node, from.reach, from.jump);
+        flow.stopped[node] |= from.stopped;
+      }
+    }
+  }
+  void seed_densities(Flow& flow) const {
+    for (uint32_t k = 0; k < model.draws.size(); ++k) {
+      const DrawId id{k};
+      const GraphDraw& draw = model.draws[id];
+      if (!draw.log_density || !scored[id]) continue;
+      const bool by_density =
+          reads_density(facts.choices[id].credit) && (facts.score_allowed[id] || draw.estimator == AskedEstimator::automatic);
+      if (by_density) {
+        flow.seed(draw.log_density, scored[id], 0);
+        continue;
+      }
+      // Credited by its arguments alone; or asked for by name although its density jumps in an argument: done, and
+      // marked biased.
+      for (NodeId argument : draw.arguments) flow.seed(argument, scored[id], 0);
+    }
+  }
+
+  // Whether anything is new.
+  bool carry_states(const Flow& flow) {
+    bool changed = false;
+    for (uint32_t k = 0; k < model.states.size(); ++k) {
+      const GraphState& state = model.states[StateId{k}];
+      Carried now{as_later(flow.reach[state.leaf]), as_later(flow.jump[state.leaf]), as_later(flow.stopped[state.leaf])};
+      if (state.final_leaf) {
+        now.reach |= flow.reach[state.final_leaf];
+        now.jump |= flow.jump[state.final_leaf];
+        now.stopped |= flow.stopped[state.final_leaf];
+      }
+      changed |= now != carried[StateId{k}];
+      carried[StateId{k}] = now;
+    }
+    return changed;
+  }
+  bool carry_scores() {
+    bool changed = false;
+    for (uint32_t k = 0; k < model.draws.size(); ++k) {
+      const Choice& choice = facts.choices[DrawId{k}];
+      const Targets now = choice.score | choice.enumerate;
+      changed |= now != scored[DrawId{k}];
+      scored[DrawId{k}] = now;
+    }
+    return changed;
+  }
+
+  Table<DrawId, Targets> demoted, scored;
+  Table<StateId, Carried> carried;
 };
 
 }  // namespace

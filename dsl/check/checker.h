@@ -287,6 +287,17 @@ struct Checker {
                                          const Shape& more_batch = {});
   bool define_dist_body(const ast::Dist&, ScopeId);
   Value call_method(const DistRef&, const std::string& method, const ast::Call&, Span, ScopeId);
+  struct MethodCall {
+    const DistRef& callee;
+    const ast::Call& call;
+    std::string name;  // normal.logpdf
+    Span span;
+    ScopeId scope;
+  };
+  ExprId call_kl(const MethodCall&);
+  ExprId call_entropy(const MethodCall&);
+  ExprId call_logpdf(const MethodCall&);
+  ExprId density_at(const MethodCall&, ExprId x, Span x_span, std::vector<BoundFormal>);
   std::optional<Type> event_type(const DistRef&, const std::vector<BoundFormal>&, Span);
   uint16_t law_dependence(ExprId draw) const;
   ExprId density(const ast::Logpdf&, ExprId value, ScopeId);
