@@ -73,17 +73,25 @@ class Tiles {
     const bool free = schedule_.sums[user] == SumPart::none && !has_tile_[user];
     return same && is_cheap(graph_.op(user)) && free ? user : NodeId{};
   }
+  // What a sum computes with itself, as a fused multiply-add, is there with the sum alone.
+  bool is_fused(NodeId product) const {
+    const NodeId sum = only_user_[product];
+    if (!sum || schedule_.home[product] != Home::phase) return false;
+    const FusedSide side = schedule_.fused[sum];
+    return side != FusedSide::none && graph_.input(sum, side == FusedSide::left ? 0 : 1) == product;
+  }
   void place(NodeId root) {
-    NodeId last = root;
-    while (const NodeId user = user_in_tiles(last)) {
-      plan_.form[last] = Form::inlined;
-      for (NodeId input : graph_.inputs(user))
-        if (input != last) keep_dear(input);
-      has_tile_[user] = true;
-      last = user;
+    std::vector<NodeId> chain{root};
+    while (const NodeId user = user_in_tiles(chain.back())) chain.push_back(user);
+    while (is_fused(chain.back())) chain.pop_back();
+    for (size_t k = 0; k + 1 < chain.size(); ++k) {
+      plan_.form[chain[k]] = Form::inlined;
+      for (NodeId input : graph_.inputs(chain[k + 1]))
+        if (input != chain[k]) keep_dear(input);
+      has_tile_[chain[k + 1]] = true;
     }
-    plan_.form[last] = Form::buffer;
-    plan_.tiled[last] = root;
+    plan_.form[chain.back()] = Form::buffer;
+    plan_.tiled[chain.back()] = root;
   }
   // A tile has four rows, each with code of its own: elementary functions are better computed before.
   void keep_dear(NodeId node) {

@@ -120,6 +120,22 @@ TEST_CASE("sums of products are one accumulation", "[arrays]") {
 
 TEST_CASE("what is made of products", "[arrays]") { check(uses); }
 
+// A product that a sum computes with itself ends no chain of what is made of another product.
+TEST_CASE("sums of products and of multiples of products", "[arrays]") {
+  for (const char* sum : {"0.5 * (A @ x) + C @ x", "C @ x + 0.5 * (A @ x)", "(A @ x) * x + C @ x", "C @ x - (A @ x) * x",
+                          "0.5 * (A @ x - C @ y) + C @ x", "0.7 * tanh(A @ x) + 0.1 * (A @ (C @ sin(x)))"})
+    check(fmt::format(R"(
+graph g {{
+  param A: real[12, 12] = [[sin(3.0 * i + j) / 6 for j in 0..12] for i in 0..12]
+  param C: real[12, 12] = [[cos(1.0 * i + j) / 6 for j in 0..12] for i in 0..12]
+  x: real[12] ~ normal(0, 1)
+  y: real[12] ~ normal(0, 1)
+  cost sum(({})^2)
+}}
+)",
+                      sum));
+}
+
 TEST_CASE("arrays go from place to place", "[arrays]") {
   for (const int64_t horizon : {1, 2, 40, 71})
     for (const bool ends : {false, true}) check(places(horizon, ends));
