@@ -31,7 +31,10 @@ void Emitter::add_to_slots(llvm::Value* address, llvm::Value* value, llvm::Value
   llvm::FCmpInst* chosen = nullptr;
   if (auto* selected = llvm::dyn_cast<llvm::SelectInst>(value); selected != nullptr && has_registers()) {
     const auto* otherwise = llvm::dyn_cast<llvm::Constant>(selected->getFalseValue());
-    if (otherwise != nullptr && otherwise->isNullValue()) chosen = llvm::dyn_cast<llvm::FCmpInst>(selected->getCondition());
+    // A condition that no sample differs in is one bit, with nothing to split.
+    const bool by_lane = selected->getCondition()->getType()->isVectorTy();
+    if (by_lane && otherwise != nullptr && otherwise->isNullValue())
+      chosen = llvm::dyn_cast<llvm::FCmpInst>(selected->getCondition());
     if (chosen != nullptr) value = selected->getTrueValue();
   }
   value = b.CreateSelect(counted, value, zero(true));

@@ -53,6 +53,55 @@ TEST_CASE("look-ups by varying indices natively, in tables and beyond", "[indice
       }
 }
 
+// An open-loop plan: s' = 0.9 s + u[t], with E Σ s² in closed form.
+TEST_CASE("look-ups by the time, in a table of params", "[indices]") {
+  constexpr int horizon = 10;
+  const auto ready = make_ready(R"(
+mdp plan {
+  horizon 10
+  param u: real[10] = [0.2 + 0.1 * sin(1.0 * i) for i in 0..10]
+  param W: real[12, 3] = [[0.01 * cos(i + 2.0 * j) for j in 0..3] for i in 0..12]
+  state s: real ~ normal(0, 0.2)
+  state k: int = 2
+  s' = 0.9 * s + u[time] + sum(W[k])
+  k' = k + 1
+  cost s^2
+}
+)");
+  INFO(ready->errors);
+  REQUIRE(ready->compiled);
+  // s_t = 0.9^t s_0 + m_t.
+  const int64_t samples = 100'000;
+  for (const bool single : {false, true}) {
+    const Estimate found = estimate(*ready, samples, true, single);
+    std::vector<double> plain(horizon);
+    for (int t = 0; t < horizon; ++t) {
+      plain[t] = 0.2 + 0.1 * std::sin(t);
+      for (int j = 0; j < 3; ++j) plain[t] += 0.01 * std::cos(t + 2 + 2.0 * j);
+    }
+    std::vector<double> mean(horizon, 0);
+    for (int t = 0; t + 1 < horizon; ++t) mean[t + 1] = 0.9 * mean[t] + plain[t];
+    // d E Σ s² / d u_t = Σ_{k > t} 2 E s_k 0.9^(k - t - 1), with E s_k = m_k.
+    for (int t = 0; t < horizon; ++t) {
+      double truth = 0;
+      for (int k = t + 1; k < horizon; ++k) truth += 2 * mean[k] * std::pow(0.9, k - t - 1);
+      CHECK(std::abs(found.gradient[0].mean[t] - truth) <= 4 * found.gradient[0].standard_error[t]);
+      for (int j = 0; j < 3; ++j) {
+        const auto at = static_cast<size_t>(3 * (t + 2) + j);
+        CHECK(found.gradient[1].mean[at] == Approx(found.gradient[0].mean[t]).epsilon(1e-5).margin(1e-12));
+      }
+      if (t + 1 < horizon) {
+        CHECK(truth > 0);
+        CHECK(found.gradient[0].standard_error[t] < 0.01 * truth);
+      }
+    }
+  }
+  const Estimate slow = estimate(*ready, 131, false), quick = estimate(*ready, 131, true);
+  for (size_t p = 0; p < 2; ++p)
+    for (size_t k = 0; k < slow.gradient[p].mean.size(); ++k)
+      CHECK(quick.gradient[p].mean[k] == Approx(slow.gradient[p].mean[k]).epsilon(1e-12).margin(1e-13));
+}
+
 // A branch for every lane makes thousands of blocks, over which LLVM took half a minute.
 TEST_CASE("look-ups for a processor that neither gathers nor scatters have no branch a lane", "[indices]") {
   const auto ready = make_ready(look_ups(65, 8, true));
