@@ -29,16 +29,24 @@ std::optional<Product> product_of(const Program& program, NodeId node) {
   return found;
 }
 
-// terms[direct] = A x and terms[fed_back] = B (K x).
+struct Term {
+  NodeId node;
+  bool negative = false;
+};
+
+// terms[direct] = A x and terms[fed_back] = B (K x), or one with the sign of the other, or B (-(K x)).
 struct Loop {
   size_t direct, fed_back;
   Product of_state, of_control, feedback;  // A, B, K
+  bool differs = false;                    // A - B K
 };
 
 struct Sum {
-  std::vector<NodeId> terms;
+  std::vector<Term> terms;
   std::vector<Loop> loops;
 };
+
+bool is_sum(Op op) { return op == Op::add || op == Op::sub; }
 
 class LoopFinder {
  public:
@@ -54,7 +62,7 @@ class LoopFinder {
     std::map<uint32_t, Sum> found;
     const auto& nodes = order_.nodes[static_cast<size_t>(Phase::step)];
     for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
-      if (graph_.op(*node) != Op::add || graph_.shape(*node).size() != 1 || inner_[*node]) continue;
+      if (!is_sum(graph_.op(*node)) || graph_.shape(*node).size() != 1 || inner_[*node]) continue;
       Sum sum{terms_of(*node), {}};
       find_loops(sum);
       if (!sum.loops.empty()) found.emplace(node->index, std::move(sum));
@@ -63,19 +71,20 @@ class LoopFinder {
   }
 
  private:
-  std::vector<NodeId> terms_of(NodeId root) {
-    std::vector<NodeId> terms, pending{root};
+  std::vector<Term> terms_of(NodeId root) {
+    std::vector<Term> terms, pending{{root, false}};
     while (!pending.empty()) {
-      const NodeId node = pending.back();
+      const auto [node, negative] = pending.back();
       pending.pop_back();
       const bool within =
-          graph_.op(node) == Op::add && graph_.shape(node) == graph_.shape(root) && program_.phase[node] == Phase::step;
+          is_sum(graph_.op(node)) && graph_.shape(node) == graph_.shape(root) && program_.phase[node] == Phase::step;
       if (node != root && !(within && readers_[node] == 1)) {
-        terms.push_back(node);
+        terms.push_back({node, negative});
         continue;
       }
       if (node != root) inner_[node] = true;
-      pending.insert(pending.end(), {graph_.input(node, 1), graph_.input(node, 0)});
+      pending.push_back({graph_.input(node, 1), negative != (graph_.op(node) == Op::sub)});
+      pending.push_back({graph_.input(node, 0), negative});
     }
     return terms;
   }
@@ -83,21 +92,28 @@ class LoopFinder {
   // Products that something else reads are there in any case.
   void find_loops(Sum& sum) const {
     for (size_t k = 0; k < sum.terms.size(); ++k) {
-      const auto control = product_of(program_, sum.terms[k]);
-      const auto feedback = control ? product_of(program_, control->vector) : std::nullopt;
-      if (!feedback || feedback->vector_first != control->vector_first || readers_[sum.terms[k]] != 1) continue;
+      const auto control = product_of(program_, sum.terms[k].node);
+      if (!control || readers_[sum.terms[k].node] != 1 || is_direct(sum, k)) continue;
+      const bool negated = graph_.op(control->vector) == Op::negate;
+      const auto feedback = product_of(program_, negated ? graph_.input(control->vector, 0) : control->vector);
+      if (!feedback || feedback->vector_first != control->vector_first) continue;
       // The matrix costs as many multiplications a call as `width` steps of a sample save.
       const int64_t width = graph_.shape(feedback->vector)[0];
       if (program_.horizon < width) continue;
       for (size_t other = 0; other < sum.terms.size(); ++other) {
-        const auto state = product_of(program_, sum.terms[other]);
-        if (other == k || !state || readers_[sum.terms[other]] != 1 || state->vector != feedback->vector ||
+        const auto state = product_of(program_, sum.terms[other].node);
+        if (other == k || !state || readers_[sum.terms[other].node] != 1 || state->vector != feedback->vector ||
             state->vector_first != feedback->vector_first || is_fed_back(sum, other))
           continue;
-        sum.loops.push_back({other, k, *state, *control, *feedback});
+        const bool differs = negated != (sum.terms[other].negative != sum.terms[k].negative);
+        sum.loops.push_back({other, k, *state, *control, *feedback, differs});
         break;
       }
     }
+  }
+  // B (K x) may be fed back to A x, or C (D (K x)) to B (K x), not both.
+  static bool is_direct(const Sum& sum, size_t term) {
+    return std::ranges::any_of(sum.loops, [&](const Loop& loop) { return loop.direct == term; });
   }
   static bool is_fed_back(const Sum& sum, size_t term) {
     return std::ranges::any_of(sum.loops, [&](const Loop& loop) { return loop.fed_back == term; });
@@ -136,25 +152,25 @@ class Copier {
 
  private:
   NodeId closed(const Sum& sum, NodeId root) {
-    std::vector<NodeId> terms;
-    for (const NodeId term : sum.terms) terms.push_back(copy_[term]);
-    std::map<size_t, NodeId> matrices;  // of the direct terms: A + Σ B K
+    std::vector<Term> terms = sum.terms;
+    for (Term& term : terms) term.node = copy_[term.node];
+    std::map<size_t, NodeId> matrices;  // of the direct terms: A ± B K …
     for (const Loop& loop : sum.loops) {
       NodeId& matrix = matrices.try_emplace(loop.direct, copy_[loop.of_state.matrix]).first->second;
-      const NodeId term = sum.terms[loop.fed_back];
+      const NodeId like = sum.terms[loop.fed_back].node;
       const NodeId product =
-          multiply(copy_[loop.of_control.matrix], copy_[loop.feedback.matrix], loop.feedback.vector_first, term);
-      matrix = add(matrix, product, term);
-      place(Phase::uniform, rate_none);
-      terms[loop.fed_back] = {};
+          multiply(copy_[loop.of_control.matrix], copy_[loop.feedback.matrix], loop.feedback.vector_first, like);
+      matrix = add(matrix, {product, loop.differs}, like);
+      terms[loop.fed_back].node = {};
     }
     for (const Loop& loop : sum.loops)
-      terms[loop.direct] =
-          multiply(matrices[loop.direct], copy_[loop.of_state.vector], loop.of_state.vector_first, sum.terms[loop.direct]);
+      terms[loop.direct].node =
+          multiply(matrices[loop.direct], copy_[loop.of_state.vector], loop.of_state.vector_first, sum.terms[loop.direct].node);
+    std::ranges::stable_partition(terms, [](const Term& term) { return !term.negative; });
     NodeId total;
-    for (const NodeId term : terms)
-      if (term) total = total ? add(total, term, root) : term;
-    place(Phase::step, from_.rate[root]);
+    for (const Term& term : terms)
+      if (term.node) total = add(total, term, root);
+    place_made();
     return total;
   }
   // a b, or b a; with the place in the model of another node.
@@ -162,14 +178,32 @@ class Copier {
     if (swapped) std::swap(a, b);
     return make(to_.graph, Op::matmul, {a, b}, {0}, span_of(like));
   }
-  NodeId add(NodeId a, NodeId b, NodeId like) { return make(to_.graph, Op::add, {a, b}, {}, span_of(like)); }
+  NodeId add(NodeId sum, Term term, NodeId like) {
+    const SpanId span = span_of(like);
+    if (!sum) return term.negative ? make(to_.graph, Op::negate, {term.node}, {}, span) : term.node;
+    return make(to_.graph, term.negative ? Op::sub : Op::add, {sum, term.node}, {}, span);
+  }
   SpanId span_of(NodeId like) { return to_.graph.add_span(from_.graph.span(like)); }
 
-  // Of the nodes made since the last call.
+  // Of the node copied last, where it is new.
   void place(Phase phase, Rate rate) {
+    if (to_.phase.size() == to_.graph.size()) return;
+    to_.phase.add(phase);
+    to_.rate.add(rate);
+  }
+  // Of the nodes made since the last call: where the last of their operands is. Terms that become neighbours may be folded to
+  // constants.
+  void place_made() {
     while (to_.phase.size() < to_.graph.size()) {
+      const NodeId id{static_cast<uint32_t>(to_.phase.size())};
+      Phase phase = Phase::uniform;
+      uint8_t rate = rate_none;
+      for (const NodeId input : to_.graph.inputs(id)) {
+        phase = std::max(phase, to_.phase[input]);
+        rate |= to_.rate[input];
+      }
       to_.phase.add(phase);
-      to_.rate.add(rate);
+      to_.rate.add(static_cast<Rate>(rate));
     }
   }
 

@@ -1,5 +1,5 @@
-// A linear system under linear feedback steps by one matrix: A x + B (K x) becomes (A + B K) x where neither samples nor time
-// change A, B and K. The matrix is made once a call; A + B K rounds as |A| + |B| |K| bounds it, and so do the products apart.
+// A linear system under linear feedback steps by one matrix: A x ± B (K x) becomes (A ± B K) x where neither samples nor time
+// change A, B and K. The matrix is made once a call; it rounds as |A| + |B| |K| bounds it, and so do the products apart.
 #pragma once
 #include "compiler/kernel/program.h"
 
