@@ -108,6 +108,7 @@ struct GradientBuilder {
   };
   NodeId own_costs(const GraphDraw& draw, Targets targets, const Row* row = nullptr);
   NodeId element_cost(const GraphDraw& draw, const Downstream& relation, NodeId rows, bool by_outcome);
+  NodeId where_reached(NodeId cost, const Downstream& relation, const GraphDraw& draw);
   const Fork* fork_of(DrawId) const;
 
   // A running baseline: a value of the program's own, per step and element, that follows the mean of Q.

@@ -30,10 +30,14 @@ NodeId GradientBuilder::element_cost(const GraphDraw& draw, const Downstream& re
   while (graph.shape(rows).size() > kept) rows = op(Op::reduce_sum, {rows}, {int64_t(kept)});
   if (by_outcome) rows = op(Op::transpose, {rows}, {1, 0});
   rows = make_reshape(graph, rows, draw.batch);
-  if (relation.aligned) return rows;
+  return relation.aligned ? rows : where_reached(rows, relation, draw);
+}
+
+// 0 for the elements of the draw that do not reach the cost: a fork's rows and what they are compared with must agree on them.
+NodeId GradientBuilder::where_reached(NodeId cost, const Downstream& relation, const GraphDraw& draw) {
   const std::vector<double> mask(relation.elements.begin(), relation.elements.end());
-  if (std::ranges::find(mask, 0.0) == mask.end()) return rows;
-  return op(Op::select, {graph.constant(Type{Scalar::boolean, 0, draw.batch}, mask), rows, zero()});
+  if (std::ranges::find(mask, 0.0) == mask.end()) return cost;
+  return op(Op::select, {graph.constant(Type{Scalar::boolean, 0, draw.batch}, mask), cost, zero()});
 }
 
 // The costs of a region that share a bit.
@@ -86,17 +90,13 @@ NodeId GradientBuilder::own_costs(const GraphDraw& draw, Targets targets, const 
       while (graph.shape(value).size() > 1) value = op(Op::reduce_sum, {value}, {1});
       std::vector<int64_t> map(draw.batch.size(), -1);
       map[0] = 0;
-      elements = sum(elements, map.size() == 1 ? value : make_broadcast(graph, value, draw.batch, map));
+      const NodeId own = map.size() == 1 ? value : make_broadcast(graph, value, draw.batch, map);
+      elements = sum(elements, where_reached(own, relation, draw));
       continue;
     }
     NodeId total = make_sum_all(graph, value);
-    if (std::ranges::find(relation.elements, false) == relation.elements.end()) {
-      scalar = sum(scalar, total);
-      continue;
-    }
-    std::vector<double> mask(relation.elements.begin(), relation.elements.end());
-    NodeId reached = graph.constant(Type{Scalar::boolean, 0, draw.batch}, mask);
-    elements = sum(elements, op(Op::select, {reached, total, zero()}));
+    if (std::ranges::find(relation.elements, false) == relation.elements.end()) scalar = sum(scalar, total);
+    else elements = sum(elements, where_reached(total, relation, draw));
   }
   if (!elements) return scalar;
   return scalar ? op(Op::add, {elements, scalar}) : elements;

@@ -129,6 +129,7 @@ void GradientBuilder::build_step_backward() {
     const GraphState& state = model.states[StateId{key.state}];
     if (state.next == state.leaf) {
       adjoints[key] = guard_backward(carry_leaf(id));  // it keeps its value
+      settle();
       continue;
     }
     if (varies(state.next, channel_classes(key.channel)))

@@ -16,8 +16,15 @@ NodeId lift_node(Graph& graph, NodeId id, std::vector<NodeId> inputs, const std:
   Type type = graph.type(id);
   if (node.op == Op::draw || kind(node.op) == OpKind::random) {
     type.shape = with_axes(axes, type.shape);
-    for (size_t k = 0; k < inputs.size(); ++k)
+    for (size_t k = 0; k < inputs.size(); ++k) {
       if (!carries[k]) inputs[k] = make_broadcast_leading(graph, inputs[k], type.shape, node.span);
+      else if (graph.shape(inputs[k]) != type.shape) {
+        // One argument for all elements, another one for each row.
+        std::vector<int64_t> map(type.shape.size(), -1);
+        for (size_t axis = 0; axis < axes.size(); ++axis) map[axis] = static_cast<int64_t>(axis);
+        inputs[k] = make_broadcast(graph, inputs[k], type.shape, map, node.span);
+      }
+    }
     return graph.add(node.op, type, inputs, node.payload, node.span);
   }
   const std::vector<int64_t> attributes(graph.attributes(id).begin(), graph.attributes(id).end());

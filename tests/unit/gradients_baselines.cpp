@@ -1,5 +1,6 @@
 // Running baselines where episodes end: the mean of what is ahead of the samples that go on, whatever the steps that a group
-// takes for the sake of others, natively as interpreted. Values of the model as baselines.
+// takes for the sake of others, natively as interpreted. Values of the model as baselines. What is
+// credited where a draw is enumerated and another forks, and where a state keeps its value.
 #include "runtime/adapt.h"
 #include "tests/unit/gradients_support.h"
 
@@ -107,4 +108,66 @@ graph jump {
   for (const ParamEstimate& found : {without, with}) CHECK(std::abs(found.mean[0] - truth) < 4 * found.standard_error[0]);
   CHECK(with.standard_error[0] < 0.01 * truth);
   CHECK(with.standard_error[0] < 0.4 * without.standard_error[0]);
+}
+
+namespace {
+
+// The estimate of one param's gradient against a closed form, close enough to notice 1 %.
+void check_gradient(const std::string& text, double truth, int64_t samples) {
+  const auto ready = make_ready(text);
+  INFO(text << ready->errors);
+  REQUIRE(ready->compiled);
+  const ParamEstimate found = estimate(*ready, samples).gradient[0];
+  CHECK(std::abs(found.mean[0] - truth) < 4 * found.standard_error[0]);
+  CHECK(found.standard_error[0] < 0.01 * std::abs(truth));
+}
+
+}  // namespace
+
+// The outcomes are rows of y; only y[0] reaches the cost. E[y[0] | b] = 2 / (1 + b + t), a gamma's mean.
+TEST_CASE("a draw that forks where another is enumerated is credited by element", "[baselines]") {
+  constexpr double t = 0.4, p = 1 / (1 + 0.67032004603563930);  // sigmoid(0.4)
+  const double truth =
+      p * (1 - p) * (2 / (2 + t) - 2 / (1 + t)) - p * 2 / ((2 + t) * (2 + t)) - (1 - p) * 2 / ((1 + t) * (1 + t));
+  for (const char* estimator : {"measure_valued", "score"})
+    check_gradient(std::string(R"(
+graph g {
+  param t: real = 0.4
+  b ~ bernoulli(sigmoid(t)) by enumerate
+  y: real[2] ~ gamma(2, 1 + b + t) by )") +
+                       estimator + R"(
+  cost y[0]
+}
+)",
+                   truth, 1'000'000);
+}
+
+// E[sum k | b] = 6 (0.5 + b), of six counts that share their rate.
+TEST_CASE("counts that share a rate, below a draw that is enumerated", "[baselines]") {
+  constexpr double p = 1 / (1 + 0.67032004603563930);
+  check_gradient(R"(
+graph g {
+  param t: real = 0.4
+  b ~ bernoulli(sigmoid(t)) by enumerate
+  k: int[2, 3] ~ poisson(0.5 + b)
+  cost sum(k)
+}
+)",
+                 6 * p * (1 - p), 400'000);
+}
+
+// The state is what it was: E cost = 3 sin(tanh(0.3)) p[0], through the score of d and through the state.
+TEST_CASE("a score beside a state that keeps its value", "[baselines]") {
+  const double s = std::tanh(0.3);
+  check_gradient(R"(
+mdp g {
+  horizon 3
+  param p: real[2] = [0.3, -0.6]
+  state s: real[2] = tanh(p)
+  d ~ normal(p[0], 0.5) by score
+  s' = s
+  cost sin(s[0]) * d
+}
+)",
+                 3 * (std::sin(s) + std::cos(s) * (1 - s * s) * 0.3), 400'000);
 }
