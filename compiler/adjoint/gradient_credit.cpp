@@ -257,7 +257,11 @@ void GradientBuilder::add_fork_terms(const Fork& fork, ClassSet classes, Targets
     advantage.name = draw.name;
     advantage.phase = draw.region;
     advantage.type = Type{Scalar::real, 0, draw.batch};
-    advantage.own = weigh(term.weight, nullptr);
+    // The draw's own costs, of those that the rows have: many costs share one bit of the targets.
+    std::vector<NodeId> own_values;
+    for (size_t c = 0; c < model.costs.size(); ++c) own_values.push_back(fork.costs[0][c] ? weighted(c) : NodeId{});
+    const Row own{own_values, false};
+    advantage.own = weigh(term.weight, &own);
     for (size_t r = 0; r < term.row_weights.size(); ++r) {
       const Row row{fork.costs[r], fork.per_element};
       advantage.own = sum(advantage.own, weigh(term.row_weights[r], &row));

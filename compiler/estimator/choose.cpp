@@ -302,14 +302,16 @@ std::optional<Chosen> choose_estimators(StochasticGraph& model, const ChooseOpti
   PathOptions path_options;
   path_options.budget = options.enumeration;
   Chosen chosen;
-  for (int turn = 0; turn < 8; ++turn) {
+  // Each turn takes one draw's param into its law; a draw may be taken twice.
+  const size_t most_turns = 2 * model.draws.size() + 1;
+  for (size_t turn = 0;; ++turn) {
     chosen.facts = find_paths(model, path_options);
     chosen.plan = {};
     chosen.plan.choices = chosen.facts.choices;
     chosen.plan.reaches = chosen.facts.reach;
     find_active(model, chosen.plan);
     if (!jumps_directly(model, sources, chosen.facts, nullptr)) break;
-    if (!push_params_into_laws(model, chosen.facts)) {
+    if (turn == most_turns || !push_params_into_laws(model, chosen.facts)) {
       jumps_directly(model, sources, chosen.facts, &diagnostics);
       return std::nullopt;
     }

@@ -178,8 +178,9 @@ struct Bounder {
       case Op::negate: return negated(of(node, 0));
       case Op::abs: return absolute(of(node, 0));
       case Op::sign: return {-1, 1};
-      case Op::floor: return increasing(of(node, 0), [](double x) { return std::floor(x); });
-      case Op::ceil: return increasing(of(node, 0), [](double x) { return std::ceil(x); });
+      // Steps take the value at an end that their operand does not reach.
+      case Op::floor: return {std::floor(of(node, 0).low), std::floor(of(node, 0).high)};
+      case Op::ceil: return {std::ceil(of(node, 0).low), std::ceil(of(node, 0).high)};
       case Op::round:
       case Op::truncate: {
         Interval r = of(node, 0);
@@ -331,16 +332,18 @@ struct Bounder {
 NodeTable<Interval> bound_values(const StochasticGraph& model) {
   Bounder bounder{model, NodeTable<Interval>(model.graph.size()), NodeTable<Interval>(model.graph.size())};
   bounder.sweep();
-  constexpr int turns_before_widening = 4, turns = 12;
+  // Until nothing changes: from some turn on a state that does is given up, once.
+  constexpr int turns_before_widening = 4, turns_before_giving_up = 10;
   // Start each state at its initial values, then join what the step makes of it.
   auto set = [&](const GraphState& state, Interval value) {
     bounder.at[state.leaf] = value;
     if (state.final_leaf) bounder.at[state.final_leaf] = value;
   };
   for (const GraphState& state : model.states) set(state, bounder.at[state.init]);
-  for (int turn = 0; turn < turns; ++turn) {
+  bool changed = true;
+  for (int turn = 0; changed; ++turn) {
     bounder.sweep();
-    bool changed = false;
+    changed = false;
     for (const GraphState& state : model.states) {
       Interval before = bounder.at[state.leaf];
       Interval after = join(before, bounder.at[state.next]);
@@ -350,10 +353,9 @@ NodeTable<Interval> bound_values(const StochasticGraph& model) {
         if (after.low < before.low) after.low = -inf, after.low_open = false;
         if (after.high > before.high) after.high = inf, after.high_open = false;
       }
-      if (turn == turns - 2) after = whole();
+      if (turn >= turns_before_giving_up) after = whole();
       set(state, after);
     }
-    if (!changed) break;
   }
   return bounder.at;
 }

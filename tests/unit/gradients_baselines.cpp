@@ -171,3 +171,44 @@ mdp g {
 )",
                  3 * (std::sin(s) + std::cos(s) * (1 - s * s) * 0.3), 400'000);
 }
+
+// floor and ceil take the value at an end that their operand never reaches.
+TEST_CASE("steps of values between open ends are jumps", "[baselines]") {
+  // P(3 sigmoid(z) < 1) = Φ(-log 2 - t).
+  const double at = -std::log(2.0) - 0.3;
+  check_gradient(R"(
+graph g {
+  param t: real = 0.3
+  z ~ normal(t, 1)
+  cost if floor(3 * sigmoid(z)) == 0 then 1 else 0
+}
+)",
+                 -std::exp(-at * at / 2) / std::sqrt(2 * M_PI), 1'000'000);
+}
+
+// What a draw was some steps ago, the last state declared first: bounds take as many turns to settle.
+TEST_CASE("a delay line that is declared backwards", "[baselines]") {
+  std::string text = "mdp g {\n  horizon 15\n  param t: real = 0.3\n  x ~ normal(t, 1)\n";
+  for (int k = 14; k > 0; --k) text += "  state s" + std::to_string(k) + ": real = 0\n";
+  text += "  s1' = x\n";
+  for (int k = 2; k <= 14; ++k) text += "  s" + std::to_string(k) + "' = s" + std::to_string(k - 1) + "\n";
+  // One step sees a draw.
+  check_gradient(text + "  cost if s14 > 0.5 then 1 else 0\n}\n", std::exp(-0.02) / std::sqrt(2 * M_PI), 1'000'000);
+}
+
+TEST_CASE("as many params taken up by draws as there are", "[baselines]") {
+  std::string text = "graph g {\n  param t: real = 0.3\n", cost = "  cost ";
+  for (int k = 0; k < 12; ++k) {
+    const std::string x = "x" + std::to_string(k);
+    text += "  " + x + " ~ normal(0, 1)\n";
+    cost += (k > 0 ? " + " : "") + std::string("(if ") + x + " < t then 1 else 0)";
+  }
+  check_gradient(text + cost + "\n}\n", 12 * std::exp(-0.045) / std::sqrt(2 * M_PI), 400'000);
+}
+
+// Beyond some 30 costs several share a bit; only what x reaches counts.
+TEST_CASE("a draw that forks among many costs", "[baselines]") {
+  std::string text = "graph g {\n  param l: real = 0.4\n  x ~ exponential(exp(l)) by measure_valued\n";
+  for (int k = 0; k < 36; ++k) text += "  cost " + std::to_string(k) + ".0\n";
+  check_gradient(text + "  cost x\n  cost 100.0\n}\n", -std::exp(-0.4), 400'000);
+}
